@@ -1,0 +1,75 @@
+# The whole book: make all. What else there is: make help.
+#
+# Only relative paths below, so that the checkout may lie in a folder with spaces,
+# and nothing newer than GNU Make 3.81.
+
+PROFILE ?= quick
+PYTHON  ?= python3
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+PY       := .venv/bin/python
+READY    := .venv/.ready
+BUILD    := _build/$(PROFILE)
+HTML     := $(BUILD)/html/index.html
+
+PROFILES := $(sort $(patsubst notebooks/profiles/%.yaml,%,$(wildcard notebooks/profiles/*.yaml)))
+SOURCES  := $(sort $(wildcard notebooks/*.ipynb))
+CHAPTERS := $(SOURCES:.ipynb=)
+EXECUTED := $(SOURCES:%=$(BUILD)/%)
+MODULES  := $(wildcard equivar/*.py equivar/*/*.py equivar/*/*/*.py)
+BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py)
+BENCHES  := $(sort $(wildcard benchmarks/*.py))
+
+ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))
+$(error $(shell $(PYTHON) tools/near.py profile "$(PROFILE)" $(PROFILES)))
+endif
+
+.PHONY: help all setup run book test check bench lock clean $(CHAPTERS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "  make notebooks/NN-name   one chapter only"
+	@echo "  PROFILE=name             other parameters: $(PROFILES) (now: $(PROFILE))"
+
+all: book ## from nothing to the book: environment, chapters, pages
+
+setup: $(READY) ## the environment in .venv, at the versions of requirements.lock
+
+run: $(EXECUTED) ## the chapters of which something changed
+
+book: $(HTML) ## the pages, in _build/PROFILE/html
+	@echo "open file://$(subst $() ,%20,$(CURDIR))/$(HTML)"
+
+test: $(READY) ## the tests
+	@$(PY) -m pytest
+
+check: $(READY) ## style of code and notebooks, and that notebooks hold no outputs
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m nbstripout --verify $(SOURCES)
+
+bench: $(READY) ## the benchmarks, one after the other
+	@$(foreach bench,$(BENCHES),$(PY) $(bench) &&) true
+
+lock: $(READY) ## requirements.lock anew from pyproject.toml
+	@$(PY) tools/lock.py
+
+clean: ## remove what was built (the environment stays)
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+
+$(CHAPTERS): %: $(BUILD)/%.ipynb
+
+# The environment itself is an order-only prerequisite: made anew from the same lock,
+# it gives the same results. The programs write a temporary file and rename it.
+$(READY): requirements.lock pyproject.toml tools/setup_env.py
+	@$(PYTHON) tools/setup_env.py
+
+$(EXECUTED): $(BUILD)/%.ipynb: %.ipynb notebooks/profiles/$(PROFILE).yaml $(MODULES) \
+		requirements.lock | $(READY)
+	@$(PY) tools/run_notebook.py $< --profile $(PROFILE)
+
+$(HTML): $(EXECUTED) $(MODULES) $(BOOK) | $(READY)
+	@$(PY) tools/build_book.py --profile $(PROFILE)

@@ -1,0 +1,84 @@
+"""Images with labels, resident in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """One split of a data set: every image, its label, and how to normalise it.
+
+    images: uint8 (N, C, H, W). labels: int64 (N,), indices into `classes`. mean, std: of each
+    channel over the training split, for pixels in [0, 1]. ValueError where these do not fit.
+    """
+
+    name: str
+    split: str
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            found = f"{images.dtype} {tuple(images.shape)}"
+            raise ValueError(f"{self.name}: images must be uint8 (N, C, H, W), not {found}")
+        if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+            found = f"{labels.dtype} {tuple(labels.shape)}"
+            raise ValueError(f"{self.name}: labels must be int64 ({len(images)},), not {found}")
+        if len(labels) and not (0 <= labels.min() and labels.max() < len(self.classes)):
+            found = f"{int(labels.min())}..{int(labels.max())}"
+            raise ValueError(f"{self.name}: labels {found}, but {len(self.classes)} classes")
+        if not len(self.mean) == len(self.std) == images.shape[1]:
+            raise ValueError(f"{self.name}: mean and std must have {images.shape[1]} numbers each")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, which: int | slice | Sequence[int] | Tensor) -> ImageData:
+        """The first `which` images (an int), or those at the given indices, in that order."""
+        index = _as_index(which)
+        return replace(self, images=self.images[index], labels=self.labels[index])
+
+    def normalised(
+        self,
+        which: int | slice | Sequence[int] | Tensor | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> Tensor:
+        """Images as a network takes them, float32 (N, C, H, W): (pixel / 255 - mean) / std.
+
+        `which` as in `subset`, None for all; other means and deviations than the data set's own
+        for a network that was trained with others.
+        """
+        images = self.images if which is None else self.images[_as_index(which)]
+        return normalise(images, mean or self.mean, std or self.std)
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 (B, C, H, W) -> float32 (B, C, H, W): (pixel / 255 - mean) / std."""
+    scale = 1 / (255 * torch.tensor(std, device=images.device))
+    offset = -torch.tensor(mean, device=images.device) / torch.tensor(std, device=images.device)
+    return images * scale[:, None, None] + offset[:, None, None]
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel, uint8 (N, C, H, W), for pixels in [0, 1]."""
+    pixels = images.double() / 255
+    dims = (0, 2, 3)
+    return tuple(pixels.mean(dims).tolist()), tuple(pixels.std(dims, correction=0).tolist())
+
+
+def _as_index(which: int | slice | Sequence[int] | Tensor) -> slice | Tensor:
+    if isinstance(which, int):
+        return slice(which)
+    return which if isinstance(which, slice) else torch.as_tensor(which)

@@ -1,0 +1,138 @@
+"""The tree of a network's modules, opened as far down as its blocks; see `defaults`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import nn
+
+# beside the main path, or not a feature map: auxiliary classifiers, blocks for the class token
+# alone, transitions, the convolutions of timm's VGG that stand for fully connected layers
+_ASIDE = re.compile(r"^aux|^pre_logits$|token_only|cls_attn|^downsample", re.IGNORECASE)
+_STEM = re.compile(r"^stem|^patch_embed")
+_SKIP = re.compile(r"shortcut|skip", re.IGNORECASE)
+_ACTIVATION = re.compile(r"relu|elu|silu|swish|mish|sigmoid|tanh|act|softplus", re.IGNORECASE)
+_NO_CONVOLUTION = re.compile(r"pool|blur|norm|embed|lazy", re.IGNORECASE)  # with 4-dim tensors
+_NORM = re.compile(r"norm|dropout|identity", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A module of the main path that is not opened further."""
+
+    name: str
+    module: nn.Module
+    parent: nn.Module
+
+    @cached_property
+    def weights(self) -> int:
+        """How many weighted layers it holds: 1 is a layer, 2 or more may be a block."""
+        return weights(self.module)
+
+    @cached_property
+    def convolves(self) -> bool:
+        return any(map(is_convolution, self.module.modules()))
+
+    @property
+    def numbers(self) -> int:
+        """How many numbered lists it stands in: 1 for `denselayer2`, 2 for `layer1.0`."""
+        return sum(key[-1].isdigit() for key in self.name.split("."))
+
+    @property
+    def stem(self) -> bool:
+        return any(_STEM.search(key) for key in self.name.split("."))
+
+
+def main_path(model: nn.Module) -> list[Node]:
+    """The network's modules in order of registration; lists, stages and wrappers are opened.
+
+    A wrapper is a module with more than half of the network's weighted layers, such as the
+    `backbone` of a model, or `module` under nn.DataParallel.
+    """
+    stages = _stage_classes(model)
+    half = weights(model) / 2
+
+    def opened(module: nn.Module) -> bool:
+        return is_list(module) or type(module) in stages or (1 < weights(module) > half)
+
+    return list(_opened(model, opened))
+
+
+def _opened(module: nn.Module, opened: Callable[[nn.Module], bool], at="") -> Iterator[Node]:
+    for key, child in module.named_children():
+        if _ASIDE.search(key) or "Aux" in type(child).__name__:
+            continue
+        name = f"{at}.{key}" if at else key
+        if opened(child):
+            yield from _opened(child, opened, name)
+        else:
+            yield Node(name, child, module)
+
+
+def _stage_classes(model: nn.Module) -> set[type]:
+    """The classes whose instances all are stages (a block may look like one by chance)."""
+    stages, others = set(), set()
+    for module in model.modules():
+        if weights(module) > 1 and not is_list(module):
+            (stages if _is_stage(module) else others).add(type(module))
+    return stages - others
+
+
+def _is_stage(module: nn.Module) -> bool:
+    """A numbered list of blocks and at most one more layer; what has a shortcut is a block."""
+    if any(_SKIP.search(key) for key, _ in module.named_children()):
+        return False
+    parts = [node for node in _opened(module, is_list) if node.weights]
+    blocks = [node for node in parts if node.weights > 1 and node.name[-1].isdigit()]
+    return bool(blocks) and len(parts) - len(blocks) <= 1
+
+
+def is_list(module: nn.Module) -> bool:
+    """Whether a module only holds others; one convolution with norm and activation is a layer."""
+    if isinstance(module, (nn.ModuleList, nn.ModuleDict)):
+        return type(module).forward is nn.Module.forward
+    if not is_sequence(module):
+        return False
+    parts = (is_convolution(m) or is_norm(m) or is_activation(m) for m in module.children())
+    return weights(module) != 1 or not all(parts)
+
+
+def is_sequence(module: nn.Module) -> bool:
+    """An nn.Sequential that calls its modules in order, as listed."""
+    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+
+
+def weights(module: nn.Module) -> int:
+    """How many convolutions and linear layers a module holds, itself included."""
+    return sum(isinstance(m, nn.Linear) or is_convolution(m) for m in module.modules())
+
+
+def is_convolution(module: nn.Module) -> bool:
+    """PyTorch's convolutions, and modules without children that have a 4-dimensional tensor."""
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return True
+    if any(True for _ in module.children()) or _NO_CONVOLUTION.search(type(module).__name__):
+        return False
+    own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    return any(tensor.dim() >= 4 for tensor in own)
+
+
+def is_norm(module: nn.Module) -> bool:
+    """A normalisation, or what changes nothing in eval mode."""
+    return bool(_NORM.search(type(module).__name__)) and not weights(module)
+
+
+def is_activation(module: nn.Module) -> bool:
+    return bool(_ACTIVATION.search(type(module).__name__)) and not weights(module)
+
+
+def is_global_pool(module: nn.Module) -> bool:
+    """Whether a module pools each map to one cell; from a kernel's size that cannot be told."""
+    if "pool" not in type(module).__name__.lower() or hasattr(module, "kernel_size"):
+        return False
+    size = getattr(module, "output_size", 1)
+    sizes = size if isinstance(size, (tuple, list)) else (size,)
+    return all(side == 1 for side in sizes) and getattr(module, "pool_type", "avg") != ""

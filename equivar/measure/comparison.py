@@ -1,0 +1,138 @@
+"""One layer under one transformation: `F` beside `G`, and the running scores of the two."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..features import MapShape
+from ..similarity import NotFiniteError, unit_maps
+from ..transforms import Rotation, Shift
+from .scores import DatasetScores, ImageScores, Pairs, Score
+
+Transform = Rotation | Shift
+
+
+@dataclass(frozen=True)
+class Options:
+    """The reading of the measure; see `equivar.measure`."""
+
+    similarity: str = "correlation"
+    over: str = "image"
+    match: str = "dataset"
+    border: str = "zero"
+    subpixel: str = "bilinear"
+    chance: bool = True
+
+
+@dataclass(frozen=True)
+class Original:
+    """A layer's maps of untransformed images, (B, H, W, C), and the same as unit maps.
+
+    Unit maps are kept for rotations, which move cells and so may come after scaling.
+    """
+
+    maps: Tensor | None
+    unit: tuple[Tensor, Tensor] | None  # (B, H, W, C) and which are defined (B, C)
+
+    def images(self, part: slice) -> "Original":
+        unit = self.unit and tuple(x[part] for x in self.unit)
+        return Original(None if self.maps is None else self.maps[part], unit)
+
+    def bytes(self) -> int:
+        tensors = [self.maps, self.unit[0] if self.unit else None]
+        return sum(x.numel() * x.element_size() for x in tensors if x is not None)
+
+
+class Comparison:
+    """How the cells of a layer are paired under a transformation, and its running scores."""
+
+    def __init__(self, shape: MapShape, transform: Transform, options: Options, groups: int):
+        self.shape, self.transform, self.options = shape, transform, options
+        self.per_image = shape.spatial and options.over == "image"
+        self.steps = self._steps()
+        self.measurable = self.steps is not None
+        self.real = self._sums(groups)
+        self.chance = self._sums(1) if options.chance else None
+        self.last: Tensor | None = None  # F of the image before
+        self.last_defined: Tensor | None = None
+
+    @property
+    def over(self) -> str:
+        return "image" if self.per_image else "dataset"
+
+    def _sums(self, groups: int):
+        if self.per_image:
+            return ImageScores(self.options.match, groups)
+        return DatasetScores(self.options.similarity, groups)
+
+    def _steps(self):
+        """For shifts of maps: how each axis is read; None if no cell can be compared."""
+        if isinstance(self.transform, Rotation) or not self.shape.spatial:
+            return ()
+        grid, o = self.shape.grid, self.options
+        steps = tuple(
+            self.transform.steps(size, stride, o.border, o.subpixel)
+            for size, stride in ((grid.height, grid.rows), (grid.width, grid.columns))
+        )
+        return None if None in steps else steps
+
+    def add(self, original: Original, moved: Tensor, first: int):
+        """Compare the maps `moved (B, H, W, C)` of transformed images with the original ones.
+
+        `first` is the number of the first image. Raises NotFiniteError for NaN and infinity.
+        """
+        for dim, steps in enumerate(self.steps, start=1):
+            moved = steps.target(moved, dim)
+        g = moved.flatten(1, 2)  # (B, n, C)
+        if self.per_image:
+            self._add_per_image(original, g, first)
+        else:
+            self._add_jointly(original, g, first)
+
+    def _add_per_image(self, original: Original, g: Tensor, first: int):
+        """S over each image's cells; for chance, beside the image before."""
+        if isinstance(self.transform, Rotation):
+            f, defined = original.unit
+            f = self.transform.on_maps(f).flatten(1, 2)
+        else:
+            f, defined = unit_maps(self._transformed(original.maps), self.options.similarity)
+        pairs = Pairs.of(g, f, defined, self.options.similarity, first)
+        self.real.add(pairs)
+        if self.chance is None:
+            return
+        if self.last is not None:
+            self.chance.add(pairs.beside(self.last, self.last_defined))
+        if len(pairs) > 1:
+            self.chance.add(pairs.images(1, len(pairs), 0))
+        self.last, self.last_defined = f[-1:].clone(), defined[-1:]
+
+    def _add_jointly(self, original: Original, g: Tensor, first: int):
+        """S over the cells of all images; for chance, beside the image before."""
+        f = self._transformed(original.maps)
+        if not (torch.isfinite(f).all() and torch.isfinite(g).all()):
+            raise NotFiniteError
+        self.real.add(g, f, first)
+        if self.chance is None:
+            return
+        if self.last is not None:
+            self.chance.add(g[:1], self.last, first)
+        if len(g) > 1:
+            self.chance.add(g[1:], f[:-1], first + 1)
+        self.last = f[-1:].clone()
+
+    def _transformed(self, maps: Tensor) -> Tensor:
+        """`F`, the original maps transformed, at the compared cells: (B, n, C)."""
+        if self.shape.spatial and isinstance(self.transform, Rotation):
+            maps = self.transform.on_maps(maps)
+        for dim, steps in enumerate(self.steps, start=1):
+            maps = steps.source(maps, dim)
+        return maps.flatten(1, 2)
+
+    def scores(self) -> dict[str, tuple[Score, float]]:
+        """kind -> the score and what chance alone gives."""
+        chance = self.chance.scores() if self.chance else None
+        return {
+            kind: (score, chance[kind].score if chance else float("nan"))
+            for kind, score in self.real.scores().items()
+        }

@@ -1,0 +1,206 @@
+"""One measurement: forward passes of images and transformed images, and the sums they feed."""
+
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..features import Layers
+from ..similarity import NotFiniteError, unit_maps
+from ..transforms import Rotation
+from .comparison import Comparison, Options, Original, Transform
+from .images import ChunkSize, chunks, is_one_pass
+
+_PROBE_IMAGES = 8  # in the first chunk, before shapes and with them the memory needed are known
+_GROUPS = (10, 8, 6, 5, 4)  # jackknife groups: the most that memory allows
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a session may use."""
+
+    batch_size: int
+    max_memory: int
+    device: torch.device
+    dtype: torch.dtype | None
+
+
+class Session:
+    """Passes over the images with hooks on the layers; `comparisons` then hold the scores.
+
+    The first chunk is small: it tells shapes and strides, and with them the memory plan.
+    `advance(n)` is called after every forward pass of n images.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        images,
+        transforms: list[Transform],
+        options: Options,
+        limits: Limits,
+        advance: Callable[[int], None],
+    ):
+        self.layers, self.images, self.transforms = layers, images, transforms
+        self.options, self.limits, self.advance = options, limits, advance
+        self.comparisons: dict[tuple[int, Transform], Comparison] = {}
+        self.count = 0  # images measured
+        self.at_once = len(transforms)  # transformations in one pass over the images
+        self._size = ChunkSize(min(_PROBE_IMAGES, limits.batch_size))
+        self._layout = torch.channels_last  # in which a CPU convolves much faster
+
+    def run(self):
+        """Measure every transformation: in one pass over the images if memory allows."""
+        todo = self.transforms
+        while todo:
+            self.count = 0
+            for chunk in chunks(self.images, self._size, self.limits.device, self.limits.dtype):
+                self._measure(chunk, todo)
+            todo = todo[self.at_once :]
+
+    def _measure(self, chunk: Tensor, todo: list[Transform]):
+        """The images of one chunk and their transformations; halved where memory runs out."""
+        originals = self._attempt(lambda: self._originals(chunk), len(chunk))
+        if originals is None:
+            half = len(chunk) // 2
+            self._measure(chunk[:half], todo)
+            self._measure(chunk[half:], todo)
+            return
+        for transform in todo[: self.at_once]:
+            self._compare(transform, chunk, originals, self.count, frozenset())
+        self.count += len(chunk)
+
+    def _originals(self, chunk: Tensor) -> list[Original]:
+        """The layers' maps of the images as they are."""
+        originals: list[Original | None] = [None] * len(self.layers.names)
+
+        def keep(i: int, output: Tensor):
+            originals[i] = self._original(i, output)
+
+        if self.layers.shapes:
+            self.layers.run(self._laid_out(chunk), keep)
+        else:
+            for i, output in enumerate(self._probe(chunk)):
+                keep(i, output)
+            self._plan(originals, len(chunk))
+        self.advance(len(chunk))
+        return originals
+
+    def _probe(self, chunk: Tensor) -> list[Tensor]:
+        try:
+            return self.layers.probe(self._laid_out(chunk))
+        except RuntimeError as error:
+            if "view size is not compatible" not in str(error):
+                raise
+            self._layout = torch.contiguous_format  # the network's own code relies on it
+            return self.layers.probe(self._laid_out(chunk))
+
+    def _original(self, i: int, output: Tensor) -> Original:
+        maps, unit = self._read(i, output), None
+        if self.layers.shapes[i].spatial and self.options.over == "image":
+            kinds = {isinstance(transform, Rotation) for transform in self.transforms}
+            if True in kinds:
+                with self._naming(i, len(output)):
+                    unit, defined = unit_maps(maps.flatten(1, 2), self.options.similarity)
+                unit = unit.view(maps.shape), defined
+            if False not in kinds:
+                return Original(None, unit)
+        return Original(maps.clone() if self.layers.overwritten[i] else maps, unit)
+
+    def _read(self, i: int, output: Tensor, turned: bool = False) -> Tensor:
+        """A layer's output as (B, H, W, C), in at least single precision."""
+        maps = self.layers.shapes[i].maps(output, turned)
+        return maps if maps.dtype == torch.float64 else maps.float()
+
+    def _compare(self, transform, chunk, originals: list[Original], first: int, done: frozenset):
+        """The transformed images beside the originals, layer by layer inside one forward pass."""
+        finished = set(done)
+        moved = self._laid_out(transform.on_images(chunk, self.options.border))
+
+        def consume(i: int, output: Tensor):
+            comparison = self.comparisons[i, transform]
+            if i not in finished and comparison.measurable:
+                maps = self._read(i, output, transform.swaps_sides)
+                self._check_grid(i, maps, transform)
+                with self._naming(i, len(output), first):
+                    comparison.add(originals[i], maps, first)
+                finished.add(i)
+
+        if self._attempt(lambda: self.layers.run(moved, consume) or True, len(chunk)):
+            self.advance(len(chunk))
+            return
+        half, skip = len(chunk) // 2, frozenset(finished)
+        for part in (slice(0, half), slice(half, None)):
+            some = [original.images(part) for original in originals]
+            self._compare(transform, chunk[part], some, first + (part.start or 0), skip)
+
+    def _attempt(self, forward: Callable, images: int):
+        """What `forward` returns, or None where memory ran out and fewer images may do."""
+        try:
+            return forward()
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            short = isinstance(error, torch.OutOfMemoryError) or "t allocate memory" in str(error)
+            if not short or images < 2:
+                raise
+        if self.limits.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._size.images = max(1, min(self._size.images, images) // 2)
+        warnings.warn(
+            f"out of memory with {images} images at once: going on with {self._size.images}",
+            stacklevel=2,
+        )
+        return None
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return images.contiguous(memory_format=self._layout)
+
+    def _plan(self, originals: list[Original], images: int):
+        """Jackknife groups, transformations a pass and images a chunk, within `max_memory`."""
+        limit, sums = self.limits.max_memory, 0
+        for shape in self.layers.shapes:
+            if self.options.over == "dataset" or not shape.spatial:
+                sums += 4 * shape.channels**2
+            elif self.options.match == "dataset":
+                sums += 6 * shape.channels**2  # with counters of 2 bytes
+        extra = int(self.options.chance)
+        groups = next(
+            (g for g in _GROUPS if sums * (g + extra) * len(self.transforms) <= limit), _GROUPS[-1]
+        )
+        self.at_once = min(len(self.transforms), max(1, limit // max(sums * (groups + extra), 1)))
+        if self.at_once < len(self.transforms) and is_one_pass(self.images):
+            needed = sums * (groups + extra) * len(self.transforms)
+            raise ValueError(
+                f"the channel-by-channel sums need {needed / 2**30:.1f} GiB, more than max_memory: "
+                "several passes over the images are needed, but they can be read only once; "
+                f"give a tensor, a list or a DataLoader, or max_memory={needed}"
+            )
+        held = sum(original.bytes() for original in originals) // images
+        self._size.images = max(1, min(self.limits.batch_size, limit // max(2 * held, 1)))
+        for i, shape in enumerate(self.layers.shapes):
+            for transform in self.transforms:
+                self.comparisons[i, transform] = Comparison(shape, transform, self.options, groups)
+
+    def _check_grid(self, i: int, maps: Tensor, transform: Transform):
+        grid = self.layers.shapes[i].grid
+        grid = grid.turned() if transform.swaps_sides else grid
+        if tuple(maps.shape[1:3]) != (grid.height, grid.width):
+            raise ValueError(
+                f"layer {self.layers.names[i]!r} gives {maps.shape[1]} x {maps.shape[2]} cells for "
+                f"{transform.name}, where {grid.height} x {grid.width} are needed to compare them: "
+                "are all images of one size, and does the network treat both sides alike?"
+            )
+
+    @contextmanager
+    def _naming(self, i: int, images: int, first: int | None = None):
+        """Say which layer and images a feature map that is not finite belongs to."""
+        try:
+            yield
+        except NotFiniteError:
+            first = self.count if first is None else first
+            raise ValueError(
+                f"NaN or infinity in the output of layer {self.layers.names[i]!r} "
+                f"for images {first} to {first + images - 1}"
+            ) from None

@@ -1,0 +1,51 @@
+"""The 7-layer CNN of section 4.3 (figure 5), after the plain network of Cohen & Welling (2016)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+
+class CNN7(nn.Module):
+    """Seven 3x3 convolutions of 20 channels, each with batch norm and ReLU; max-pool after two.
+
+    Cohen & Welling use no padding and end in a 4x4 convolution that leaves one cell. The paper
+    has 3x3 kernels throughout and global average pooling, so 28 x 28 images become maps of
+    26, 24, (pooled to 12,) 10, 8, 6, 4 and 2 cells a side with `padding=0`, and
+    28, 28, (14,) 14 in all the rest with `padding=1`. Either padding takes any image with
+    sides of 24 pixels or more; ValueError below that.
+
+    Modules: `layers.0` .. `layers.6` (after ReLU; max-pooling is `maxpool`, on its own),
+    `pool`, `linear`. Images (B, in_channels, H, W) -> logits (B, num_classes).
+    """
+
+    def __init__(
+        self, num_classes: int = 10, in_channels: int = 1, width: int = 20, padding: int = 0
+    ) -> None:
+        super().__init__()
+        inputs = [in_channels] + [width] * 6
+        self.layers = nn.ModuleList(_layer(channels, width, padding) for channels in inputs)
+        self.maxpool = nn.MaxPool2d(2)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.linear = nn.Linear(width, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if min(images.shape[-2:]) < 24:
+            raise ValueError(f"images of {tuple(images.shape[-2:])} pixels: cnn7 needs 24 or more")
+        maps = images  # (B, in_channels, H, W)
+        for depth, layer in enumerate(self.layers):
+            maps = layer(maps)  # (B, width, H', W')
+            if depth == 1:
+                maps = self.maxpool(maps)
+        return self.linear(self.pool(maps).flatten(1))
+
+
+def _layer(inputs: int, outputs: int, padding: int) -> nn.Sequential:
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(inputs, outputs, 3, padding=padding, bias=False),
+            bn=nn.BatchNorm2d(outputs),
+            relu=nn.ReLU(),
+        )
+    )

@@ -1,0 +1,78 @@
+"""How alike two feature maps are: Pearson correlation and cosine (section 3.3 of the paper).
+
+Maps come as stacks `(B, n, C)`: B images, n compared cells, C channels.
+A map that does not vary over its cells (cosine: that is all zero) has no similarity to anything.
+It is called undefined here, and takes no part in means and maxima.
+"""
+
+import torch
+from torch import Tensor
+
+SIMILARITIES = ("correlation", "cosine")
+
+
+class NotFiniteError(ValueError):
+    """A feature map holds NaN or infinity."""
+
+
+FLAT = 1e-5  # a map is undefined when its deviation is at most this share of its root mean square
+_MOSTLY_MEAN = 1e-3  # below this share of variance in the mean square, one pass is not exact enough
+_TINY = 1e-30  # squares below this may have lost digits
+
+
+def unit_maps(maps: Tensor, similarity: str = "correlation") -> tuple[Tensor, Tensor]:
+    """Each map centred (correlation only) and scaled to length 1, so that S is a dot product.
+
+    `maps (B, n, C)` -> unit maps `(B, n, C)`, undefined ones 0, and which are defined `(B, C)`.
+    """
+    maps, inverse_length, defined = lengths(maps, similarity)
+    if similarity == "correlation":
+        maps = maps - maps.mean(dim=1, keepdim=True)
+    return maps * inverse_length.unsqueeze(1), defined
+
+
+def lengths(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor, Tensor]:
+    """The length of each map about its mean (cosine: about 0), without writing centred maps.
+
+    `maps (B, n, C)` -> maps, 1 / length `(B, C)`, which are defined `(B, C)`; 0 where undefined.
+    The dot product with a centred map needs no centring of the other side, so the maps come back
+    as they are, but centred where their mean is too large for one pass in their precision.
+    Raises NotFiniteError for NaN and infinity.
+    """
+    n, exact = maps.shape[1], maps
+    square = (maps * maps).sum(dim=1)  # (B, C)
+    mean = maps.mean(dim=1) if similarity == "correlation" else torch.zeros_like(square)
+    varying = square - n * mean * mean
+    if not _one_pass_is_enough(maps, square, varying):
+        exact = maps.double()
+        square = (exact * exact).sum(dim=1)
+        if similarity == "correlation":
+            exact = exact - exact.mean(dim=1, keepdim=True)
+        varying = (exact * exact).sum(dim=1)
+        if not varying.isfinite().all():
+            raise NotFiniteError("a feature map holds NaN or infinity")
+    defined = varying > FLAT**2 * square
+    inverse_length = torch.where(defined, varying, 1).rsqrt() * defined
+    return exact.to(maps.dtype), inverse_length.to(maps.dtype), defined
+
+
+def _one_pass_is_enough(maps: Tensor, square: Tensor, varying: Tensor) -> bool:
+    """Whether rounding shows nowhere: no mean much above the deviation, no under- or overflow."""
+    tiny = square < _TINY
+    if tiny.any() and maps.transpose(1, 2)[tiny].any():
+        return False
+    return not ((varying <= _MOSTLY_MEAN * square) & ~tiny).any() and bool(square.isfinite().all())
+
+
+def pairwise(g: Tensor, f: Tensor, similarity: str = "correlation") -> Tensor:
+    """S(G_c, F_c') for every pair of channels of each image (eqs. 4 and 7).
+
+    `g (B, C, H, W)` and `f (B, C', H, W)` -> `(B, C, C')`, NaN where one of the two is undefined.
+    """
+    if similarity not in SIMILARITIES:
+        raise ValueError(f"similarity {similarity!r}: choose one of {', '.join(SIMILARITIES)}")
+    g, g_defined = unit_maps(g.flatten(2).transpose(1, 2), similarity)  # (B, n, C)
+    f, f_defined = unit_maps(f.flatten(2).transpose(1, 2), similarity)
+    s = torch.bmm(g.transpose(1, 2), f)
+    both = g_defined.unsqueeze(2) & f_defined.unsqueeze(1)
+    return s.clamp(-1, 1).masked_fill(~both, torch.nan)

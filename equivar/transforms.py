@@ -1,0 +1,163 @@
+"""The transformations of the paper (section 3): quarter turns and diagonal shifts.
+
+Each acts on images and on feature maps. A shift also says which cells of a feature map can be
+compared: the ones whose content was inside the image before the shift.
+Maps are laid out cells first, `(B, H, W, C)`, because that is how the measure reads them.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from operator import index
+
+import torch
+from torch import Tensor
+
+BORDERS = ("zero", "wrap")
+SUBPIXELS = ("bilinear", "nearest", "skip")
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A turn of the image plane by `quarter_turns` x 90 degrees, counter-clockwise.
+
+    It maps the pixel grid onto itself, so nothing is interpolated or cropped.
+    Raises TypeError when `quarter_turns` is not a whole number.
+    """
+
+    quarter_turns: int = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, "quarter_turns", _whole(self, self.quarter_turns) % 4)
+
+    @property
+    def name(self) -> str:
+        return f"rotation-{90 * self.quarter_turns}"
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether height and width change places."""
+        return self.quarter_turns % 2 == 1
+
+    def on_images(self, images: Tensor, border: str = "zero") -> Tensor:
+        """Turn images `(..., H, W)`; `border` plays no part."""
+        return torch.rot90(images, self.quarter_turns, dims=(-2, -1))
+
+    def on_maps(self, maps: Tensor) -> Tensor:
+        """Turn feature maps `(B, H, W, C)`."""
+        return torch.rot90(maps, self.quarter_turns, dims=(1, 2))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A diagonal shift: the content moves `pixels` down and `pixels` to the right.
+
+    Raises TypeError when `pixels` is not a whole number (negative: up and left).
+    """
+
+    pixels: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "pixels", _whole(self, self.pixels))
+
+    @property
+    def name(self) -> str:
+        return f"shift-{self.pixels}"
+
+    swaps_sides = False
+
+    def on_images(self, images: Tensor, border: str = "zero") -> Tensor:
+        """Shift images `(..., H, W)`: shifted-in pixels are 0, or wrap around."""
+        d = self.pixels
+        rolled = torch.roll(images, (d, d), dims=(-2, -1))
+        if border == "wrap" or d == 0:
+            return rolled
+        new = slice(0, d) if d > 0 else slice(d, None)
+        rolled[..., new, :] = 0
+        rolled[..., :, new] = 0
+        return rolled
+
+    def steps(self, size: int, stride: Fraction, border: str, subpixel: str) -> "Steps | None":
+        """How one axis of a feature map is read: None where no cell can be compared.
+
+        `size` is the number of cells, `stride` the pixels from one cell to the next.
+        Cell i of the shifted map is read at position i - pixels / stride of the original map
+        (with `border="zero"` only where that lies on the map).
+        """
+        by = Fraction(self.pixels) / stride
+        if subpixel == "skip" and by.denominator != 1:
+            return None
+        if border == "wrap":
+            first, last = 0, size - 1
+        else:
+            first, last = max(0, _ceil(by)), min(size - 1, size - 1 + _floor(by))
+        if first > last:
+            return None
+        if subpixel == "nearest":
+            by = Fraction(_ceil(by - Fraction(1, 2)))  # halves are read at the later cell
+        low = _floor(-by)  # position of cell i is i + low + weight, with 0 <= weight < 1
+        return Steps(first, last - first + 1, low, float(-by - low), border == "wrap")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One axis of a shifted feature map: cells `first` .. `first + count - 1` are compared.
+
+    Cell i reads the original map at i + low (share 1 - weight) and i + low + 1 (share weight).
+    """
+
+    first: int
+    count: int
+    low: int
+    weight: float
+    wraps: bool
+
+    def source(self, maps: Tensor, dim: int) -> Tensor:
+        """The original map read where the shifted one has its content, along one axis."""
+        near = self._cells(maps, dim, self.low)
+        if self.weight == 0:
+            return near
+        return torch.lerp(near, self._cells(maps, dim, self.low + 1), self.weight)
+
+    def target(self, maps: Tensor, dim: int) -> Tensor:
+        """The compared cells of the shifted image's map, along one axis."""
+        return maps.narrow(dim, self.first, self.count)
+
+    def _cells(self, maps: Tensor, dim: int, low: int) -> Tensor:
+        if self.wraps:
+            return torch.roll(maps, -low, dims=dim)
+        return maps.narrow(dim, self.first + low, self.count)
+
+
+def rotations() -> list[Rotation]:
+    """The turns by 90, 180 and 270 degrees."""
+    return [Rotation(k) for k in (1, 2, 3)]
+
+
+def diagonal_shifts(first: int, last: int) -> list[Shift]:
+    """The diagonal shifts by `first`, ..., `last` pixels, both ends included.
+
+    The paper uses `diagonal_shifts(1, 16)` on CIFAR-10 and `diagonal_shifts(1, 32)` on ImageNet.
+    """
+    if last < first:
+        raise ValueError(f"diagonal_shifts({first}, {last}) is empty: last is below first")
+    return [Shift(d) for d in range(first, last + 1)]
+
+
+def _whole(transform, value) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return index(value)
+    except TypeError:
+        raise TypeError(
+            f"{type(transform).__name__} takes a whole number, not {value!r}: "
+            "only whole pixels and quarter turns map the pixel grid onto itself"
+        ) from None
+
+
+def _floor(x: Fraction) -> int:
+    return x.numerator // x.denominator
+
+
+def _ceil(x: Fraction) -> int:
+    return -(-x.numerator // x.denominator)

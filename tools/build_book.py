@@ -1,0 +1,103 @@
+"""Build the book of one profile: python tools/build_book.py --profile quick
+
+Stages the book and the executed chapters in the layout of the repository, checks the chapters,
+runs Jupyter Book on them, checks the pages, and only then puts them in place of the last ones.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import chapters
+import findings
+import pages
+import staging
+from near import Stop
+from parameters import of_profile
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def arguments(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="quick", help="a name in notebooks/profiles")
+    return parser.parse_args(argv)
+
+
+def build(profile):
+    """Make _build/<profile>/html; raises Stop, and then leaves the last one as it was."""
+    began = time.monotonic()
+    values = of_profile(ROOT, profile)
+    names = staging.chapters_of(ROOT)
+    folder = ROOT / "_build" / profile
+    for name in names:
+        chapters.check(ROOT, folder / "notebooks" / f"{name}.ipynb", profile, values)
+    print(f"book  {len(names)} chapters of profile {profile} are complete", flush=True)
+    stage = staging.make(ROOT, folder, profile, names)
+    findings.write(stage, profile, names)
+    with tempfile.TemporaryDirectory(prefix="jupyter-book-", dir=folder) as work:
+        html = jupyter_book(stage, Path(work))
+        pages.finish(ROOT, html, names)
+        swap(html, folder / "html")
+    print(f"book  done in {time.monotonic() - began:.1f} s", flush=True)
+
+
+def jupyter_book(stage, work):
+    """Run Jupyter Book, warnings being errors; its folder of pages."""
+    print("book  Jupyter Book makes the pages", flush=True)
+    entry = "from jupyter_book.cli.main import main; main()"  # it has no python -m
+    command = [sys.executable, "-c", entry, "build", str(stage)]
+    command += ["--path-output", str(work), "--config", str(stage / "_config.yml")]
+    command += ["--toc", str(stage / "_toc.yml"), "-W", "--keep-going", "--quiet"]
+    done = subprocess.run(
+        command, cwd=stage, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        raise Stop("Jupyter Book found:\n" + complaints(done.stdout, stage))
+    html = work / "_build" / "html"
+    if not (html / "index.html").is_file():
+        raise Stop("Jupyter Book made no pages:\n" + complaints(done.stdout, stage))
+    return html
+
+
+def complaints(output, stage):
+    """The lines that say what is wrong, with paths as they are in the repository."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", output).replace(f"{stage}{os.sep}", "")
+    lines = [line for line in plain.splitlines() if line.strip()]
+    told = [line for line in lines if re.search(r"WARNING|ERROR|CRITICAL|Error|Exception", line)]
+    return "\n".join("  " + line for line in (told or lines)[-20:])
+
+
+def swap(new, old):
+    """Put the new pages where the old ones are; the old ones come back if that fails."""
+    before = old.with_name("html.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if old.exists():
+        old.rename(before)
+    try:
+        new.rename(old)
+    except OSError:
+        if before.exists():
+            before.rename(old)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def main(argv=None):
+    profile = arguments(argv).profile
+    try:
+        build(profile)
+    except Stop as stop:
+        print(f"\nbook failed: {stop}\n", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
