@@ -24,7 +24,7 @@ BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py)
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
 
 ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))
-$(error $(shell $(PYTHON) tools/near.py profile "$(PROFILE)" $(PROFILES)))
+$(error $(shell "$(PYTHON)" tools/near.py profile "$(PROFILE)" $(PROFILES)))
 endif
 
 .PHONY: help all setup run book test check bench lock clean $(CHAPTERS)
@@ -49,7 +49,7 @@ test: $(READY) ## the tests
 check: $(READY) ## style of code and notebooks, and that notebooks hold no outputs
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m nbstripout --verify $(SOURCES)
+	@$(if $(SOURCES),$(PY) -m nbstripout --verify $(SOURCES))
 
 bench: $(READY) ## the benchmarks, one after the other
 	@$(foreach bench,$(BENCHES),$(PY) $(bench) &&) true
@@ -65,7 +65,7 @@ $(CHAPTERS): %: $(BUILD)/%.ipynb
 # The environment itself is an order-only prerequisite: made anew from the same lock,
 # it gives the same results. The programs write a temporary file and rename it.
 $(READY): requirements.lock pyproject.toml tools/setup_env.py
-	@$(PYTHON) tools/setup_env.py
+	@"$(PYTHON)" tools/setup_env.py
 
 $(EXECUTED): $(BUILD)/%.ipynb: %.ipynb notebooks/profiles/$(PROFILE).yaml $(MODULES) \
 		requirements.lock | $(READY)

@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from equivar.datasets import ImageData, normalise
 from equivar.files import unknown_name
@@ -35,17 +35,14 @@ class TrainingDiverged(RuntimeError):
 def random_crop(images: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
     """Crop each image of a batch, padded with black, at an offset of its own.
 
-    (B, C, H, W) -> same, in channels-last order. Offsets are uniform on 0..2 padding in both
-    directions, so an image moves by -padding..padding pixels.
+    (B, C, H, W) -> same. Offsets are uniform on 0..2 padding in both directions, so an image
+    moves by -padding..padding pixels.
     """
     count, _, height, width = images.shape
-    device = images.device
-    offsets = torch.randint(2 * padding + 1, (2, count, 1), generator=generator).to(device)
-    rows = offsets[0] + torch.arange(height, device=device)  # (B, H)
-    columns = offsets[1] + torch.arange(width, device=device)  # (B, W)
-    padded = F.pad(images, (padding,) * 4).permute(0, 2, 3, 1)  # (B, H + 2 p, W + 2 p, C)
-    which = torch.arange(count, device=device)[:, None, None]
-    return padded[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    offsets = torch.randint(2 * padding + 1, (2, count), generator=generator).to(images.device)
+    windows = F.pad(images, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+    which = torch.arange(count, device=images.device)
+    return windows[which, :, offsets[0], offsets[1]]  # of (B, C, 2 p + 1, 2 p + 1, H, W), a view
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -188,7 +185,7 @@ def fast_bfloat16(device: torch.device) -> bool:
 
 def _train_epoch(
     model: nn.Module,
-    batches: Iterator[tuple[Tensor, Tensor]],
+    batches: Iterator[tuple[float, Tensor, Tensor]],
     optimizer: torch.optim.Optimizer,
     plan: Recipe,
     epoch: int,
@@ -198,38 +195,44 @@ def _train_epoch(
     """One pass over the batches; the row of the history."""
     model.train()
     begin, seen, losses, hits = time.perf_counter(), 0, 0.0, 0
-    for step, (images, labels) in enumerate(batches):
+    for step, (share, images, labels) in enumerate(batches):
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate(epoch - 1 + step * plan.batch_size / bar.total * plan.epochs)
+            group["lr"] = plan.rate(epoch - 1 + share)
         with _autocast(images.device, precision):
             logits = model(images)
         logits = logits.float()  # (B, classes)
         loss = F.cross_entropy(logits, labels)
-        if not math.isfinite(loss.item()):
+        value = loss.item()
+        if not math.isfinite(value):
             where = f"epoch {epoch}, step {step + 1}"
-            raise TrainingDiverged(f"the loss is {loss.item()} in {where}: try lr < {plan.lr:g}")
+            raise TrainingDiverged(f"the loss is {value} in {where}; a lower lr than {plan.lr:g}?")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        seen, losses = seen + len(labels), losses + loss.item() * len(labels)
+        seen, losses = seen + len(labels), losses + value * len(labels)
         hits += int((logits.argmax(1) == labels).sum())
         bar.set_postfix(loss=f"{losses / seen:.3f}", accuracy=f"{hits / seen:.3f}", refresh=False)
         bar.update(len(labels))
-    rate = seen / (time.perf_counter() - begin)
-    return dict(epoch=epoch, loss=losses / seen, accuracy=hits / seen, images_per_second=rate)
+    means = {"loss": losses / seen, "accuracy": hits / seen}
+    return {"epoch": epoch, **means, "images_per_second": seen / (time.perf_counter() - begin)}
 
 
 def _batches(
     images: Tensor, labels: Tensor, data: ImageData, plan: Recipe, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every image once, in random order: augmented, normalised (B, C, H, W), and labels (B,)."""
+) -> Iterator[tuple[float, Tensor, Tensor]]:
+    """Every image once, in random order, augmented and normalised.
+
+    Yields the share of the epoch that was before, images (B, C, H, W) and labels (B,).
+    """
     order = torch.randperm(len(labels), generator=generator).to(labels.device)
-    for chosen in order.split(plan.batch_size):
+    for start in range(0, len(order), plan.batch_size):
+        chosen = order[start : start + plan.batch_size]
         batch = images[chosen]  # uint8
         for name in plan.augment:
             batch = AUGMENTATIONS[name](batch, generator)
         batch = normalise(batch, data.mean, data.std)
-        yield batch.contiguous(memory_format=torch.channels_last), labels[chosen]
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        yield start / len(order), batch, labels[chosen]
 
 
 def _optimizer(model: nn.Module, plan: Recipe) -> torch.optim.Optimizer:
@@ -267,7 +270,9 @@ def _check_fit(model: nn.Module, data: ImageData, device: torch.device) -> None:
             logits = model(data.normalised(1).to(device))
     except (RuntimeError, ValueError) as error:
         shape = tuple(data.images.shape[1:])
-        raise ValueError(f"the model does not take images {shape} of {data.name}: {error}") from error
+        raise ValueError(
+            f"the model does not take images {shape} of {data.name}: {error}"
+        ) from error
     if logits.ndim != 2:
         raise ValueError(f"the model gives {tuple(logits.shape[1:])} per image, not class scores")
     if int(data.labels.max()) >= logits.shape[1]:

@@ -1,8 +1,7 @@
 """The transformations of the paper (section 3): quarter turns and diagonal shifts.
 
-Each acts on images and on feature maps. A shift also says which cells of a feature map can be
-compared: the ones whose content was inside the image before the shift.
-Maps are laid out cells first, `(B, H, W, C)`, because that is how the measure reads them.
+A shift also says how one axis of a feature map is read, and which of its cells can be compared:
+the ones whose content was inside the image before the shift.
 """
 
 from dataclasses import dataclass
@@ -39,12 +38,8 @@ class Rotation:
         return self.quarter_turns % 2 == 1
 
     def on_images(self, images: Tensor, border: str = "zero") -> Tensor:
-        """Turn images `(..., H, W)`; `border` plays no part."""
+        """Turn images, maps or cell numbers `(..., H, W)`; `border` plays no part."""
         return torch.rot90(images, self.quarter_turns, dims=(-2, -1))
-
-    def on_maps(self, maps: Tensor) -> Tensor:
-        """Turn feature maps `(B, H, W, C)`."""
-        return torch.rot90(maps, self.quarter_turns, dims=(1, 2))
 
 
 @dataclass(frozen=True)

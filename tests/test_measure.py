@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import twin
 from torch import nn
 
 import equivar
-import twin
 
 torch.manual_seed(0)
 

@@ -97,7 +97,9 @@ def per_image(pairs, kind, match, which):
             undefined += not has
     share = undefined / (undefined + scored)
     if which == "invariance":
-        return nanmean([_or_none(nanmean([s[c][c] for c in range(channels)])) for s in table]), share
+        return nanmean(
+            [_or_none(nanmean([s[c][c] for c in range(channels)])) for s in table]
+        ), share
     if match == "image":
         best = [
             [max((v for v in s[c] if v is not None), default=None) for c in range(channels)]

@@ -71,8 +71,8 @@ def write(stage, profile, names):
 def row(claim, wording, verdict, reason, chapter):
     """One claim: what the paper says, and what this run says of it."""
     badge = f"{{bdg-{BADGES[verdict]}}}`{verdict}`"
-    link = f"[Chapter {chapter[:2]}](../notebooks/{chapter}.ipynb)"
-    return f"\n{claim} {wording}\n: {badge} {sentence(reason)} {link}.\n"
+    link = f"[](../notebooks/{chapter}.ipynb)"  # Sphinx fills in the chapter's title
+    return f"\n{claim} {wording}\n: {badge} {sentence(reason)} Chapter: {link}\n"
 
 
 def sentence(text):

@@ -5,6 +5,7 @@ _build/<profile>/failed, so that no half-run chapter can be taken for a whole on
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -50,13 +51,14 @@ def execute(source, out, values, timeout, progress):
     """Run all cells into `out`. papermill is imported late: a mistyped name is told at once."""
     import papermill
 
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, why() says shorter
     papermill.execute_notebook(
         source, out, values,
         kernel_name="python3", cwd=ROOT, progress_bar=False,
         stdout_file=progress.stream(), stderr_file=progress.stream(),
         execution_timeout=timeout,
         on_cell_start=progress.cell_start, on_cell_executed=progress.cell_end,
-        extra_arguments=["--IPKernelApp.log_level=40"],
+        extra_arguments=["--IPKernelApp.log_level=50"],
     )  # fmt: skip
 
 

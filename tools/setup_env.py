@@ -17,9 +17,10 @@ LOCK = "requirements.lock"
 OLDEST = (3, 11)
 
 
-def call(*arguments):
+def call(*arguments, **options):
     """Run a program in the project's folder; True when it succeeded."""
-    return subprocess.run([str(part) for part in arguments], cwd=str(ROOT)).returncode == 0
+    command = [str(part) for part in arguments]
+    return subprocess.run(command, cwd=str(ROOT), **options).returncode == 0
 
 
 def works(python):
@@ -52,7 +53,7 @@ def have_uv():
     """Install the locked uv into .venv, and say whether it is there."""
     pin = re.search(r"^uv==\S+", (ROOT / LOCK).read_text(), re.MULTILINE)
     install = [PYTHON, "-m", "pip", "install", "--quiet", pin.group() if pin else "uv"]
-    return call(*install) and call(PYTHON, "-m", "uv", "--version")
+    return call(*install) and call(PYTHON, "-m", "uv", "--version", stdout=subprocess.DEVNULL)
 
 
 def install(name, *tool):
@@ -63,9 +64,12 @@ def install(name, *tool):
 
 def main():
     os.environ.setdefault("UV_SYSTEM_CERTS", "1")  # behind a proxy with a certificate of its own
+    os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # as pip does: every start is faster
     make_venv()
     (VENV / ".ready").unlink(missing_ok=True)
     done = have_uv() and install("uv", PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON)
+    if not done:
+        print("setup: uv did not work here, so pip does it", flush=True)
     if not done and not install("pip", PYTHON, "-m", "pip", "install"):
         sys.exit("setup: the installation failed, see above; run the same command to go on")
     (VENV / ".ready").touch()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 def modules(package):
-    """The package and all its modules whose names have no leading underscore, outer ones first."""
+    """The package and the modules right below it; what lies deeper they export, or it is theirs."""
     yield package
-    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not any(part.startswith("_") for part in found.name.split(".")):
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        if "._" not in found.name:
             yield importlib.import_module(found.name)
 
 

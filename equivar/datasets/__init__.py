@@ -25,7 +25,6 @@ from equivar.datasets.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ImageData,
-    channel_statistics,
     normalise,
 )
 from equivar.datasets.mnist6 import mnist6
@@ -47,8 +46,9 @@ __all__ = [
     "normalise",
 ]
 
-CIFAR_CLASSES = tuple(
-    "airplane automobile bird cat deer dog frog horse ship truck".split()  # fmt: skip
+CIFAR_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
 )
 CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 DIGIT_CLASSES = tuple("0123456789")
@@ -71,10 +71,11 @@ class Entry:
 def load(name: str, split: str = "train", root: str | Path | None = None, **options) -> ImageData:
     """One split of the data set `name`, all of it in memory.
 
-    Options: `imagenet-sample` takes size=224 (pixels a side), resize=256 (the shorter side
-    before the central crop) and interpolation="bilinear" or "bicubic". ValueError: an unknown name (the message has near ones) or split;
-    TypeError: an unknown option; DataMissing, DataDamaged: a file that is absent or broken, with
-    its name, its place and how to get it.
+    Options: `imagenet-sample` takes size=224 (pixels a side), resize=256 (the shorter side before
+    the central crop) and interpolation="bilinear" or "bicubic".
+    ValueError: an unknown name (the message has near ones) or split. TypeError: an unknown
+    option. DataMissing, DataDamaged: a file that is absent or broken, with its name, its place
+    and how to get it.
     """
     if name not in DATASETS:
         raise unknown_name("data set", name, DATASETS)
@@ -173,7 +174,9 @@ BY_HAND = "Put a parquet image table (columns img and label) there."
 
 DATASETS: dict[str, Entry] = {
     "digits": Entry(_read_digits, BOTH, DIGIT_CLASSES, (0.1592,), (0.2983,)),
-    "shapes": Entry(_read_shapes, BOTH, tuple(OUTLINES), (0.5,) * 3, (0.25,) * 3),
+    "shapes": Entry(
+        _read_shapes, BOTH, tuple(OUTLINES), (0.4996, 0.4995, 0.4999), (0.2346, 0.2342, 0.2339)
+    ),
     "mnist": Entry(_read_mnist, BOTH, DIGIT_CLASSES, (0.1307,), (0.3081,)),
     "cifar10": Entry(_read_cifar10, BOTH, CIFAR_CLASSES, CIFAR_MEAN, CIFAR_STD),
     "cifar10-jpeg": Entry(

@@ -35,7 +35,7 @@ class ImageData:
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             found = f"{labels.dtype} {tuple(labels.shape)}"
             raise ValueError(f"{self.name}: labels must be int64 ({len(images)},), not {found}")
-        if len(labels) and not (0 <= labels.min() and labels.max() < len(self.classes)):
+        if len(labels) and not (labels.min() >= 0 and labels.max() < len(self.classes)):
             found = f"{int(labels.min())}..{int(labels.max())}"
             raise ValueError(f"{self.name}: labels {found}, but {len(self.classes)} classes")
         if not len(self.mean) == len(self.std) == images.shape[1]:

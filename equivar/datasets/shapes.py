@@ -106,12 +106,11 @@ def _draw(labels: Array, rng: np.random.Generator) -> Array:
     count = len(labels)
     background, foreground = _colours(count, rng)
     image = _textured(background, rng)
-    for _ in range(4):
+    for _ in range(3):
         image = _add_clutter(image, rng, length=(1.5, 6.0))
     inside = _object_mask(labels, rng)[:, None]  # (B, 1, H, W)
     image += inside * (_textured(foreground, rng) - image)
-    for _ in range(2):
-        image = _add_clutter(image, rng, length=(1.0, 4.0))
+    image = _add_clutter(image, rng, length=(1.0, 4.0))
     image *= 1 + 0.2 * _waves(count, rng, (0.05, 0.15))[:, None]  # light
     image += 0.03 * rng.standard_normal(image.shape, dtype=np.float32)
     return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
@@ -134,9 +133,9 @@ def _object_mask(labels: Array, rng: np.random.Generator) -> Array:
     x, y = _grid()
     x = x - rng.normal(0, 1.5, (count, 1, 1)).astype(np.float32)  # (B, 1, W)
     y = y - rng.normal(0, 1.5, (count, 1, 1)).astype(np.float32)  # (B, H, 1)
-    turn = rng.normal(0, 0.35, (count, 1, 1)).astype(np.float32)  # radians, about 20 degrees
-    radius = _uniform(rng, 6.0, 9.5, count)
-    stretch = np.exp(rng.normal(0, 0.12, (count, 1, 1))).astype(np.float32)
+    turn = rng.normal(0, 0.25, (count, 1, 1)).astype(np.float32)  # radians, about 15 degrees
+    radius = _uniform(rng, 7.5, 10.0, count)
+    stretch = np.exp(rng.normal(0, 0.1, (count, 1, 1))).astype(np.float32)
     mirror = rng.choice(np.array([-1, 1], dtype=np.float32), (count, 1, 1))
     u = mirror * (np.cos(turn) * x + np.sin(turn) * y) / (radius * stretch)
     v = (np.cos(turn) * y - np.sin(turn) * x) / radius * stretch
@@ -150,11 +149,11 @@ def _object_mask(labels: Array, rng: np.random.Generator) -> Array:
 def _colours(count: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """A muted colour of the background and one of the object for each image, (B, 3) each.
 
-    They lie 0.25 to 0.7 apart in the RGB cube, mostly in lightness.
+    They lie 0.3 to 0.75 apart in the RGB cube, mostly in lightness.
     """
     background = rng.uniform(0.2, 0.8, (count, 1)) + rng.normal(0, 0.13, (count, 3))
     step = rng.normal(size=(count, 1)) + 0.7 * rng.normal(size=(count, 3))
-    step *= rng.uniform(0.25, 0.7, (count, 1)) / np.linalg.norm(step, axis=1, keepdims=True)
+    step *= rng.uniform(0.3, 0.75, (count, 1)) / np.linalg.norm(step, axis=1, keepdims=True)
     outside = (abs(background + step - 0.5) > abs(background - step - 0.5)).mean(1, keepdims=True)
     foreground = background + np.where(outside > 0.5, -step, step)
     return (
@@ -164,7 +163,7 @@ def _colours(count: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def _waves(count: int, rng: np.random.Generator, frequency: tuple[float, float]) -> Array:
-    """Sine waves of random direction and phase, (B, H, W) in [-1, 1]; frequency in radians/pixel."""
+    """Sine waves, (B, H, W) in [-1, 1], in a random direction; frequency in radians a pixel."""
     x, y = _grid()
     direction = _uniform(rng, 0, 2 * np.pi, count)
     pace = _uniform(rng, *frequency, count)
@@ -187,9 +186,7 @@ def _textured(colours: Array, rng: np.random.Generator) -> Array:
     return colours[:, :, None, None] + tint[:, :, None, None] * pattern[:, None]
 
 
-def _add_clutter(
-    image: Array, rng: np.random.Generator, length: tuple[float, float]
-) -> Array:
+def _add_clutter(image: Array, rng: np.random.Generator, length: tuple[float, float]) -> Array:
     """Lay one bar or blob on each image (B, 3, H, W), anywhere, of any colour."""
     count = len(image)
     x, y = _grid()

@@ -124,7 +124,8 @@ def _activated(node: Node, nodes: list[Node]) -> str:
 
     Only a single convolution has its activation outside. In an nn.Sequential what follows in the
     list follows in the calls. Elsewhere that is assumed only if every convolution of the parent
-    has an activation of its own after it; otherwise the convolution's own output is measured.
+    has an activation of its own after it; otherwise, and where one activation serves several
+    convolutions, the convolution's own output is measured.
     """
     if node.weights > 1 or any(map(is_activation, node.module.modules())):
         return node.name
@@ -138,7 +139,7 @@ def _followers(node: Node, nodes: list[Node]) -> list[Node]:
     """The normalisation and the activation registered right after a convolution."""
     found = []
     for other in nodes[nodes.index(node) + 1 :]:
-        if other.parent is not node.parent:
+        if other.parent is not node.parent or other.shared:
             break
         if is_activation(other.module):
             return [*found, other]
@@ -168,7 +169,7 @@ def _advice(model: nn.Module) -> str:
         [
             f"cannot tell the layers of {type(model).__name__} from its modules: it has neither "
             "two blocks in a row nor convolutions. Name them in depth order:",
-            f"  equivar.measure(model, images, layers={example})",
+            f"  equivar.measure(model, images, equivar.rotations(), layers={example})",
             "or with their parts, layers={name: 'early', ...}. Candidates:",
             *(lines or ["  none, it has no modules inside"]),
         ]

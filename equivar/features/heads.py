@@ -25,14 +25,14 @@ def pool_and_final(
     Final is the last linear layer, or a convolution in its place; Pool the module that pools
     globally, or else what enters Final.
     """
-    modules = dict(model.named_modules())
+    modules = dict(model.named_modules(remove_duplicate=False))
     rest = _after(nodes, last)
     linear = [name for name, module in rest if isinstance(module, nn.Linear)]
     pools = _outermost([name for name, module in rest if is_global_pool(module)])
     if not linear:
         return _with_convolution(modules, rest, last, pools)
     final = linear[-1]
-    # one registered early is the global pooling too, if it is the only one
+    # where the order of registration is not that of the calls, it may stand before the layers
     early = [n.name for n in nodes if is_global_pool(n.module) and not n.weights]
     pools = [name for name in pools or early[-1:] if not final.startswith(f"{name}.")]
     normed = [n for n, m in rest if n.endswith("fc_norm") and not isinstance(m, nn.Identity)]
@@ -60,10 +60,11 @@ def _outermost(names: list[str]) -> list[str]:
 def _entering(modules: dict[str, nn.Module], name: str) -> str:
     """The vector that enters a module: the output before it in its nn.Sequential, or its input."""
     parent, _, key = name.rpartition(".")
-    if is_sequence(modules[parent]):
-        keys = [key for key, _ in modules[parent].named_children()]
-        if keys.index(key):
-            return f"{parent}.{keys[keys.index(key) - 1]}".lstrip(".")
+    keys = list(modules[parent]._modules)
+    if is_sequence(modules[parent]) and keys.index(key):
+        before = f"{parent}.{keys[keys.index(key) - 1]}".lstrip(".")
+        if sum(module is modules[before] for module in modules.values()) == 1:
+            return before
     return f"{name}:input"
 
 

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 import torch
 from torch import Tensor, nn
 
-from .geometry import GridTracker
-from .maps import MapShape, read_shape
+from equivar.features.geometry import GridTracker
+from equivar.features.maps import MapShape, read_shape
 
 Consumer = Callable[[int, Tensor], None]
 
@@ -35,7 +35,7 @@ class Layers:
         self.order: list[int] = []  # layer indices in the order of their (last) calls
         self.overwritten = [False] * len(names)  # by an in-place operation after the layer
         self._calls = [0] * len(names)
-        self._expected = [0] * len(names)
+        self._expected: list[int | None] = [None] * len(names)  # known once probed
         self._consume: Consumer | None = None
         self._modules = [_find(model, name) for name in names]
         self._handles = []
@@ -65,7 +65,7 @@ class Layers:
             grids[i] = tracker.grid_of(output)
 
         self._calls = [0] * len(self.names)
-        self._expected = [0] * len(self.names)
+        self._expected = [None] * len(self.names)
         self._consume = keep
         with GridTracker(images) as tracker, torch.no_grad():
             self.model(images)
@@ -90,7 +90,7 @@ class Layers:
         with torch.no_grad():
             self.model(images)
         for name, calls, expected in zip(self.names, self._calls, self._expected, strict=True):
-            if calls != expected:
+            if expected not in (None, calls):
                 raise ValueError(
                     f"layer {name!r} was called {expected} times for the first images and {calls} "
                     "times for others: its last call is not the same layer for all of them"
@@ -125,7 +125,7 @@ class Layers:
 
     def _pass_on(self, i: int, output: Tensor):
         self._calls[i] += 1
-        if self._expected[i] in (0, self._calls[i]):
+        if self._expected[i] in (None, self._calls[i]):
             self._consume(i, output)
 
 

@@ -9,7 +9,7 @@ from math import isqrt, log
 
 from torch import Tensor
 
-from .geometry import Grid
+from equivar.features.geometry import Grid
 
 _MOST_PREFIX_TOKENS = 32
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from torch import nn
@@ -13,8 +14,9 @@ from torch import nn
 # alone, transitions, the convolutions of timm's VGG that stand for fully connected layers
 _ASIDE = re.compile(r"^aux|^pre_logits$|token_only|cls_attn|^downsample", re.IGNORECASE)
 _STEM = re.compile(r"^stem|^patch_embed")
+_LISTED = re.compile(r"(?<!conv)\d$")  # blocks are not called conv1, conv2
 _SKIP = re.compile(r"shortcut|skip", re.IGNORECASE)
-_ACTIVATION = re.compile(r"relu|elu|silu|swish|mish|sigmoid|tanh|act|softplus", re.IGNORECASE)
+_ACTIVATION = re.compile(r"elu|silu|swish|mish|sigmoid|tanh|act(?!ional)|softplus", re.IGNORECASE)
 _NO_CONVOLUTION = re.compile(r"pool|blur|norm|embed|lazy", re.IGNORECASE)  # with 4-dim tensors
 _NORM = re.compile(r"norm|dropout|identity", re.IGNORECASE)
 
@@ -26,6 +28,7 @@ class Node:
     name: str
     module: nn.Module
     parent: nn.Module
+    shared: bool = False  # registered in several places, so probably called several times
 
     @cached_property
     def weights(self) -> int:
@@ -58,7 +61,11 @@ def main_path(model: nn.Module) -> list[Node]:
     def opened(module: nn.Module) -> bool:
         return is_list(module) or type(module) in stages or (1 < weights(module) > half)
 
-    return list(_opened(model, opened))
+    uses = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
+    once: dict[int, Node] = {}
+    for node in _opened(model, opened):
+        once.setdefault(id(node.module), replace(node, shared=uses[id(node.module)] > 1))
+    return list(once.values())
 
 
 def _opened(module: nn.Module, opened: Callable[[nn.Module], bool], at="") -> Iterator[Node]:
@@ -86,7 +93,7 @@ def _is_stage(module: nn.Module) -> bool:
     if any(_SKIP.search(key) for key, _ in module.named_children()):
         return False
     parts = [node for node in _opened(module, is_list) if node.weights]
-    blocks = [node for node in parts if node.weights > 1 and node.name[-1].isdigit()]
+    blocks = [node for node in parts if node.weights > 1 and _LISTED.search(node.name)]
     return bool(blocks) and len(parts) - len(blocks) <= 1
 
 

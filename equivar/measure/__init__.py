@@ -7,14 +7,14 @@ from importlib.metadata import version
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
-from ..features import Layers, default_layers, depth_parts
-from ..similarity import SIMILARITIES
-from ..transforms import BORDERS, SUBPIXELS
-from .comparison import Options, Transform
-from .images import check_images, count_images
-from .session import Limits, Session
+from equivar.features import Layers, default_layers, depth_parts
+from equivar.measure.comparison import Options, Transform
+from equivar.measure.images import check_images, count_images
+from equivar.measure.session import Limits, Session
+from equivar.similarity import SIMILARITIES
+from equivar.transforms import BORDERS, SUBPIXELS
 
 __all__ = ["COLUMNS", "measure"]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..features import MapShape
-from ..similarity import NotFiniteError, unit_maps
-from ..transforms import Rotation, Shift
-from .scores import DatasetScores, ImageScores, Pairs, Score
+from equivar.features import MapShape
+from equivar.measure.scores import DatasetScores, ImageScores, Pairs, Score
+from equivar.similarity import NotFiniteError, unit_maps
+from equivar.transforms import Rotation, Shift
 
 Transform = Rotation | Shift
 
@@ -54,6 +54,7 @@ class Comparison:
         self.measurable = self.steps is not None
         self.real = self._sums(groups)
         self.chance = self._sums(1) if options.chance else None
+        self.order: Tensor | None = None
         self.last: Tensor | None = None  # F of the image before
         self.last_defined: Tensor | None = None
 
@@ -94,7 +95,7 @@ class Comparison:
         """S over each image's cells; for chance, beside the image before."""
         if isinstance(self.transform, Rotation):
             f, defined = original.unit
-            f = self.transform.on_maps(f).flatten(1, 2)
+            f = f.flatten(1, 2).index_select(1, self._order(f.device))
         else:
             f, defined = unit_maps(self._transformed(original.maps), self.options.similarity)
         pairs = Pairs.of(g, f, defined, self.options.similarity, first)
@@ -124,10 +125,18 @@ class Comparison:
     def _transformed(self, maps: Tensor) -> Tensor:
         """`F`, the original maps transformed, at the compared cells: (B, n, C)."""
         if self.shape.spatial and isinstance(self.transform, Rotation):
-            maps = self.transform.on_maps(maps)
+            return maps.flatten(1, 2).index_select(1, self._order(maps.device))
         for dim, steps in enumerate(self.steps, start=1):
             maps = steps.source(maps, dim)
         return maps.flatten(1, 2)
+
+    def _order(self, device) -> Tensor:
+        """Which cell of the original map each cell of the turned one holds: (n,)."""
+        if self.order is None:
+            height, width = self.shape.grid.height, self.shape.grid.width
+            cells = torch.arange(height * width, device=device).view(height, width)
+            self.order = self.transform.on_images(cells).flatten()
+        return self.order
 
     def scores(self) -> dict[str, tuple[Score, float]]:
         """kind -> the score and what chance alone gives."""

@@ -66,7 +66,7 @@ def is_one_pass(images) -> bool:
 
 
 def _checked(batch, number: int, whole: bool) -> Tensor:
-    where = "images" if whole else f"batch {number}"
+    where = "`images`" if whole else f"batch {number}"
     if isinstance(batch, (tuple, list)) and batch:
         batch = batch[0]
     if not isinstance(batch, Tensor):

@@ -11,10 +11,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..similarity import FLAT, lengths
+from equivar.similarity import FLAT, lengths
 
 KINDS = ("invariance", "equivariance")
 _BLOCK = 4  # consecutive images that share a jackknife group
+_FEW_CHANNELS = 128  # so few that the products of every image are held at once
 _CHUNK_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
 
 
@@ -177,8 +178,7 @@ class MatchedSums:
     def add_products(self, products: Tensor, pairs: Pairs):
         """Few channels: the products (B, C, C) of every image are there already."""
         self._allocate(products)
-        groups = _groups(pairs.first, len(pairs), self.groups)
-        member = torch.nn.functional.one_hot(groups, self.groups).T.to(products)  # (groups, B)
+        member = _membership(pairs.first, len(pairs), self.groups).to(products)
         self.sums += (member @ products.flatten(1)).view_as(self.sums)
         self._count(pairs)
 
@@ -237,14 +237,15 @@ class MatchedSums:
 class DatasetScores:
     """`over="dataset"`: one vector per channel, of all cells of all images.
 
-    Sums are taken about each channel's mean in the first images, so that large means lose nothing
-    (cosine: about 0).
+    Sums are taken about each channel's mean in the first images (cosine: about 0) and in units of
+    its spread there, so that large means and extreme values lose nothing.
     `F` is given as it is, not as unit maps.
     """
 
     def __init__(self, similarity: str, groups: int):
         self.similarity, self.groups = similarity, groups
         self.references: Tensor | None = None  # (2, C): of F, of G
+        self.scales: Tensor | None = None  # (2, C)
         self.cells = torch.zeros(groups, dtype=torch.float64)
         self.moments: Tensor | None = None  # (groups, 5, C): x, y, x^2, y^2, xy with x of F, y of G
         self.products: Tensor | None = None  # (groups, C, C): y x^T
@@ -253,19 +254,29 @@ class DatasetScores:
         """Maps `(B, n, C)`, the first of them of image number `first`."""
         if self.references is None:
             self._start(g, f)
-        x, y = f - self.references[0], g - self.references[1]
+        x, y = (
+            (z - reference) / scale
+            for z, reference, scale in zip((f, g), self.references, self.scales, strict=True)
+        )
+        member = _membership(first, len(f), self.groups).to(f.device)  # (groups, B)
+        self.cells += member.sum(dim=1).cpu() * f.shape[1]
+        moments = torch.stack([z.sum(dim=1) for z in (x, y, x * x, y * y, x * y)], dim=1)
+        self.moments += (member @ moments.double().flatten(1)).view_as(self.moments)
+        if f.shape[2] <= _FEW_CHANNELS:
+            products = torch.bmm(y.transpose(1, 2), x).flatten(1)
+            self.products += (member.to(f.dtype) @ products).view_as(self.products)
+            return
         for group, members in _members(first, len(f), self.groups):
-            xs, ys = _rows(x, members), _rows(y, members)  # (images x n, C)
-            self.products[group].addmm_(ys.T, xs)
-            self.cells[group] += len(xs)
-            for row, z in enumerate((xs, ys, xs * xs, ys * ys, xs * ys)):
-                self.moments[group, row] += z.sum(dim=0, dtype=torch.float64)
+            self.products[group].addmm_(_rows(y, members).T, _rows(x, members))
 
     def _start(self, g: Tensor, f: Tensor):
         channels = f.shape[2]
-        means = torch.stack([z.flatten(0, 1).double().mean(dim=0) for z in (f, g)])
+        cells = torch.stack([f.flatten(0, 1), g.flatten(0, 1)])  # (2, B n, C)
+        means = cells.double().mean(dim=1)
         about = means if self.similarity == "correlation" else torch.zeros_like(means)
         self.references = about.to(f.dtype)
+        spread = (cells - self.references.unsqueeze(1)).abs().amax(dim=1)
+        self.scales = torch.where(spread > 0, spread, 1)
         self.moments = f.new_zeros(self.groups, 5, channels, dtype=torch.float64)
         self.products = f.new_zeros(self.groups, channels, channels)
 
@@ -294,7 +305,7 @@ class DatasetScores:
         if self.similarity == "correlation":
             products -= torch.outer(y, x)
             xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
-        means = torch.stack([x, y]) + self.references
+        means = torch.stack([x, y]) + self.references.double() / self.scales
         variances = torch.stack([xx, yy])
         defined = variances > FLAT**2 * (variances + means**2)
         inverse = torch.where(defined, variances, 1).rsqrt()
@@ -324,6 +335,11 @@ def jackknife(replicates) -> float:
 def _groups(first: int, count: int, groups: int) -> Tensor:
     """The jackknife group of images first, first + 1, ...: blocks of images, dealt in turn."""
     return torch.arange(first, first + count).div(_BLOCK, rounding_mode="floor") % groups
+
+
+def _membership(first: int, count: int, groups: int) -> Tensor:
+    """1 where an image belongs to a group: (groups, count)."""
+    return torch.nn.functional.one_hot(_groups(first, count, groups), groups).T.double()
 
 
 def _members(first: int, count: int, groups: int) -> list[tuple[int, slice]]:

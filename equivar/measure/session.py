@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..features import Layers
-from ..similarity import NotFiniteError, unit_maps
-from ..transforms import Rotation
-from .comparison import Comparison, Options, Original, Transform
-from .images import ChunkSize, chunks, is_one_pass
+from equivar.features import Layers
+from equivar.measure.comparison import Comparison, Options, Original, Transform
+from equivar.measure.images import ChunkSize, chunks, is_one_pass
+from equivar.similarity import NotFiniteError, unit_maps
+from equivar.transforms import Rotation, Shift
 
 _PROBE_IMAGES = 8  # in the first chunk, before shapes and with them the memory needed are known
 _GROUPS = (10, 8, 6, 5, 4)  # jackknife groups: the most that memory allows
@@ -63,6 +63,7 @@ class Session:
 
     def _measure(self, chunk: Tensor, todo: list[Transform]):
         """The images of one chunk and their transformations; halved where memory runs out."""
+        self._check_shifts(chunk)
         originals = self._attempt(lambda: self._originals(chunk), len(chunk))
         if originals is None:
             half = len(chunk) // 2
@@ -182,6 +183,15 @@ class Session:
         for i, shape in enumerate(self.layers.shapes):
             for transform in self.transforms:
                 self.comparisons[i, transform] = Comparison(shape, transform, self.options, groups)
+
+    def _check_shifts(self, chunk: Tensor):
+        height, width = chunk.shape[2:]
+        for transform in self.transforms:
+            far = isinstance(transform, Shift) and abs(transform.pixels) >= min(height, width)
+            if far and self.options.border == "zero":
+                raise ValueError(
+                    f"{transform.name} leaves nothing of an image of {height} x {width} pixels"
+                )
 
     def _check_grid(self, i: int, maps: Tensor, transform: Transform):
         grid = self.layers.shapes[i].grid

@@ -13,8 +13,8 @@ class CNN7(nn.Module):
     Cohen & Welling use no padding and end in a 4x4 convolution that leaves one cell. The paper
     has 3x3 kernels throughout and global average pooling, so 28 x 28 images become maps of
     26, 24, (pooled to 12,) 10, 8, 6, 4 and 2 cells a side with `padding=0`, and
-    28, 28, (14,) 14 in all the rest with `padding=1`. Either padding takes any image with
-    sides of 24 pixels or more; ValueError below that.
+    28, 28, (14,) 14 in all the rest with `padding=1`. The least side is 26 pixels, or 2 with
+    `padding=1`; ValueError below that, or for another padding.
 
     Modules: `layers.0` .. `layers.6` (after ReLU; max-pooling is `maxpool`, on its own),
     `pool`, `linear`. Images (B, in_channels, H, W) -> logits (B, num_classes).
@@ -24,6 +24,9 @@ class CNN7(nn.Module):
         self, num_classes: int = 10, in_channels: int = 1, width: int = 20, padding: int = 0
     ) -> None:
         super().__init__()
+        if padding not in (0, 1):
+            raise ValueError(f"padding is {padding}: cnn7 is defined for 0 and 1")
+        self.least_side = 2 if padding else 26
         inputs = [in_channels] + [width] * 6
         self.layers = nn.ModuleList(_layer(channels, width, padding) for channels in inputs)
         self.maxpool = nn.MaxPool2d(2)
@@ -31,8 +34,9 @@ class CNN7(nn.Module):
         self.linear = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        if min(images.shape[-2:]) < 24:
-            raise ValueError(f"images of {tuple(images.shape[-2:])} pixels: cnn7 needs 24 or more")
+        if min(images.shape[-2:]) < self.least_side:
+            size = " x ".join(map(str, images.shape[-2:]))
+            raise ValueError(f"images of {size}: this cnn7 needs {self.least_side} pixels a side")
         maps = images  # (B, in_channels, H, W)
         for depth, layer in enumerate(self.layers):
             maps = layer(maps)  # (B, width, H', W')

@@ -100,9 +100,7 @@ class WideResNet(nn.Module):
     The last batch norm and ReLU (`bn`) follow `layer3`.
     """
 
-    def __init__(
-        self, depth: int, widen: int, num_classes: int = 10, in_channels: int = 3
-    ) -> None:
+    def __init__(self, depth: int, widen: int, num_classes: int = 10, in_channels: int = 3) -> None:
         super().__init__()
         blocks, rest = divmod(depth - 4, 6)
         if rest or blocks < 1 or widen < 1:

@@ -64,8 +64,8 @@ class GaussianCNN(nn.Module):
       four quarter turns (`turned_copies`). A turn of the image turns the maps and moves them on
       in their group (`turn_channels`): equivariance 1, and no channel invariant by itself.
 
-    Images (B, in_channels, H, W), in [0, 1], -> maps (B, channels[-1], H, W). ValueError: unknown kind, an
-    even kernel_size, or channels that do not come in fours. The global RNG is not used.
+    Images (B, in_channels, H, W), in [0, 1], -> maps (B, channels[-1], H, W). ValueError: unknown
+    kind, an even kernel_size, or channels not in fours. The global RNG is not used.
     """
 
     def __init__(

@@ -72,9 +72,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _differences(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> list[str]:
     """What keeps `found` from being loaded, the first three names of each sort."""
     missing = [
-        name
-        for name in wanted
-        if name not in found and not name.endswith("num_batches_tracked")
+        name for name in wanted if name not in found and not name.endswith("num_batches_tracked")
     ]
     unexpected = [name for name in found if name not in wanted]
     shapes = [

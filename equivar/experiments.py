@@ -1,0 +1,145 @@
+"""One function a chapter: parameters in, tidy tables out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from equivar import datasets, models, training
+from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD
+from equivar.features import Layers, default_layers
+from equivar.measure import measure
+from equivar.profiles import Similarities, Toy
+from equivar.similarity import SIMILARITIES, pairwise
+from equivar.transforms import Rotation, rotations
+
+PER_PASS = 64  # images of a forward pass outside the measure
+
+
+@dataclass(frozen=True)
+class ToyNetwork:
+    """Chapter 01, one of the two networks: its scores, and arrays to look at."""
+
+    table: pd.DataFrame
+    filters: list[np.ndarray]  # per layer (C', C, k, k)
+    image: np.ndarray  # (H, W) or (H, W, 3), values 0..1
+    maps: np.ndarray  # of the last layer, f(x): (C, H, W)
+    turned_maps: np.ndarray  # of the turned image, f(T x): (C, H, W)
+
+
+def toy(p: Toy) -> dict[str, ToyNetwork]:
+    """Section 4.1: the invariant and the equivariant network, measured under quarter turns."""
+    data = datasets.load(p.data, "test")
+    if p.shown >= len(data):
+        raise ValueError(f"image {p.shown} is to be shown, but {p.data} has {len(data)}")
+    pixels = data.images.float() / 255  # the toy networks take plain pixels
+    images, shown = pixels[: p.images], pixels[p.shown : p.shown + 1]
+    networks = {}
+    for kind in ("invariant", "equivariant"):
+        model = models.build(
+            f"toy-{kind}",
+            in_channels=images.shape[1],
+            channels=p.channels,
+            kernel_size=p.kernel_size,
+            seed=p.seed,
+        )
+        table = measure(model, images, rotations())
+        with torch.no_grad():
+            maps, turned = (model(x)[0].numpy() for x in (shown, Rotation(1).on_images(shown)))
+        filters = [layer.conv.weight.detach().numpy() for layer in model.layers]
+        networks[kind] = ToyNetwork(
+            table.assign(network=kind), filters, _picture(shown[0]), maps, turned
+        )
+    return networks
+
+
+def random_maps(p: Similarities) -> pd.DataFrame:
+    """Figure 2a: pairs of random maps, compared before and after a constant is added to both.
+
+    One row per pair x similarity: `before`, `after`.
+    """
+    generator = torch.Generator().manual_seed(p.seed)
+    g, f = torch.rand(2, p.maps, 1, p.side, p.side, generator=generator)
+    frames = []
+    for similarity in SIMILARITIES:
+        before, after = (
+            pairwise(g + add, f + add, similarity).flatten().numpy() for add in (0, p.offset)
+        )
+        frames.append(pd.DataFrame({"similarity": similarity, "before": before, "after": after}))
+    return pd.concat(frames, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Figure 2b: scores of each residual block by both similarities, beside its activation."""
+
+    table: pd.DataFrame
+    network: str
+    accuracy: float
+    data: str
+
+
+def similarity_by_block(p: Similarities) -> Blocks:
+    """Section 3.3: one quarter turn, every residual block, both similarities."""
+    model, data, images = _network_and_images(p)
+    layers = [name for name, part in default_layers(model).items() if part not in ("pool", "final")]
+    activation = mean_activation(model, images, layers)
+    frames = [
+        measure(
+            model, images, [Rotation(1)], layers=layers, similarity=similarity, match=p.match
+        ).assign(similarity=similarity)
+        for similarity in SIMILARITIES
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    table["mean_activation"] = table["layer"].map(activation)
+    return Blocks(table, p.network, _accuracy(model, images, data.labels), data.name)
+
+
+def mean_activation(model: nn.Module, images: Tensor, layers: list[str]) -> dict[str, float]:
+    """The mean output of each layer over images, channels and cells."""
+    totals = torch.zeros(len(layers), dtype=torch.float64)
+
+    def add(i: int, output: Tensor):
+        totals[i] += output.double().mean() * len(output)
+
+    with Layers(model, layers) as hooked:
+        for batch in images.split(PER_PASS):
+            hooked.run(batch, add)
+    return dict(zip(layers, (totals / len(images)).tolist(), strict=True))
+
+
+def _network_and_images(p: Similarities) -> tuple[nn.Module, datasets.ImageData, Tensor]:
+    """The network, trained in the run or loaded, and images normalised as in its training."""
+    data = datasets.load(p.data, p.split).subset(p.images)
+    if len(data) < p.images:
+        raise ValueError(f"{p.images} images asked for, {p.data} {p.split} has {len(data)}")
+    model = models.build(p.network, num_classes=len(data.classes), seed=p.seed)
+    if p.weights:
+        models.load_weights(model, models.weights_path(p.weights))
+        return model.eval(), data, data.normalised(mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    training.train(
+        model,
+        datasets.load(p.train_data, "train"),
+        epochs=p.epochs,
+        lr=p.lr,
+        schedule="one-cycle",
+        augment=("crop", "flip"),
+        weight_decay=5e-4,
+        seed=p.seed,
+    )
+    return model.eval(), data, data.normalised()
+
+
+@torch.no_grad()
+def _accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    answers = torch.cat([model(batch).argmax(1) for batch in images.split(PER_PASS)])
+    return (answers == labels).double().mean().item()
+
+
+def _picture(image: Tensor) -> np.ndarray:
+    """(C, H, W) -> (H, W, 3), or (H, W) for one channel."""
+    return image.permute(1, 2, 0).squeeze(-1).numpy()

@@ -1,0 +1,63 @@
+"""The parameters of each chapter: frozen, checked, unknown names refused.
+
+A notebook's first cell holds literals; they become one of these classes and are not touched again.
+What a profile changes stands in notebooks/profiles/<profile>.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+
+
+class Parameters(BaseModel):
+    """What all chapters have; every value is checked against its type and range."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    profile: str
+
+
+class Toy(Parameters):
+    """Chapter 01 (section 4.1): networks of Gaussian filters.
+
+    data: a data set of `equivar.datasets`; images: how many are measured; shown: the number of the
+    one that is drawn; channels: of the layers, in fours; kernel_size: odd; margin: how near to 1
+    counts as exactly 1.
+    """
+
+    data: str
+    images: Count
+    shown: Annotated[int, Field(ge=0)]
+    channels: tuple[Count, ...]
+    kernel_size: Count
+    seed: Seed
+    margin: Annotated[float, Field(gt=0)]
+
+
+class Similarities(Parameters):
+    """Chapter 02 (section 3.3): cosine against correlation.
+
+    maps, side, offset: random maps of side x side cells, and what is added to them. network: of
+    `equivar.models`; weights: a file's name under weights/, or "" to train in the run, on
+    `train_data` for `epochs` with the peak learning rate `lr`. data, images: what is measured, of
+    the split `split`. match: as in `equivar.measure`.
+    """
+
+    maps: Annotated[int, Field(ge=2)]
+    side: Annotated[int, Field(ge=2)]
+    offset: float
+    network: str
+    weights: str
+    train_data: str
+    epochs: Count
+    lr: Annotated[float, Field(gt=0)]
+    data: str
+    split: str
+    images: Annotated[int, Field(ge=2)]
+    match: str
+    seed: Seed

@@ -1,0 +1,381 @@
+"""The chapters as they lie in the repository, and the programs that run and build them.
+
+Runner and builder work in a small copy of the project, with notebooks of a few cells.
+"""
+
+import ast
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import build_book  # noqa: E402
+import chapters  # noqa: E402
+import findings  # noqa: E402
+import pages  # noqa: E402
+import parameters  # noqa: E402
+from near import Stop  # noqa: E402
+from progress import Stream  # noqa: E402
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROFILES = sorted((ROOT / "notebooks" / "profiles").glob("*.yaml"))
+DECLARED = 'profile = "quick"\nsize = 7\nrate = 0.5\nshifts = [1, 2]\nname = "a"'
+EARLIER = "the result of an earlier run"
+
+
+def cell(source, tags=()):
+    return {
+        "cell_type": "code", "id": f"c{abs(hash(source)) % 10**8}", "source": source,
+        "metadata": {"tags": list(tags)}, "outputs": [], "execution_count": None,
+    }  # fmt: skip
+
+
+def notebook(*sources):
+    title = {"cell_type": "markdown", "id": "title", "source": "# A title", "metadata": {}}
+    cells = [title, cell(DECLARED, ["parameters"]), *(cell(source) for source in sources)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    meta = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}
+
+
+class Project:
+    """A copy of the tools and the book's settings, with one chapter `01-a`."""
+
+    def __init__(self, root):
+        self.root = root
+        skip = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "tools", root / "tools", ignore=skip)
+        shutil.copytree(ROOT / "book", root / "book", ignore=skip)
+        shutil.copy2(ROOT / "Makefile", root)
+        (root / "equivar").mkdir()
+        (root / "equivar" / "__init__.py").write_text('"""A package."""\n')
+        (root / "notebooks" / "profiles").mkdir(parents=True)
+        toc = {"format": "jb-book", "root": "book/index"}
+        toc["chapters"] = [{"file": f} for f in ("notebooks/01-a", "book/api", "book/references")]
+        (root / "book" / "_toc.yml").write_text(yaml.safe_dump(toc))
+        (root / "book" / "index.md").write_text("# Start\n\n{cite:t}`cohen2016`\n")
+        self.executed = root / "_build" / "quick" / "notebooks" / "01-a.ipynb"
+        self.failed = root / "_build" / "quick" / "failed" / "01-a.ipynb"
+        self.html = root / "_build" / "quick" / "html" / "index.html"
+        self.profile({"size": 9})
+        self.chapter("print(size)")
+
+    def profile(self, values, name="quick"):
+        path = self.root / "notebooks" / "profiles" / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({"01-a": values}))
+
+    def chapter(self, *sources):
+        self.source = self.root / "notebooks" / "01-a.ipynb"
+        self.source.write_text(json.dumps(notebook(*sources)))
+
+    def earlier(self, path):
+        """An earlier result, which a failure must leave alone."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(EARLIER)
+
+    def call(self, tool, *arguments):
+        command = [sys.executable, f"tools/{tool}.py", *arguments]
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+
+    def run(self, *arguments):
+        return self.call("run_notebook", "notebooks/01-a.ipynb", *arguments)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def stops(done, *words):
+    """The program failed with a message of a few lines that holds the words."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 8
+    for word in words:
+        assert word in done.stderr
+
+
+# The chapters of the repository.
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_declares_its_parameters_first(path):
+    cells = [c for c in chapters.read(path)["cells"] if c["cell_type"] == "code"]
+    assert "parameters" in cells[0]["metadata"].get("tags", [])
+    assert "profile" in parameters.declared(path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_is_stripped_and_thin(path):
+    cells = [c for c in chapters.read(path)["cells"] if c["cell_type"] == "code"]
+    assert not any(c["outputs"] or c["execution_count"] for c in cells)
+    code = "\n".join(chapters.text(c) for c in cells)
+    made = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    assert not [node for node in ast.walk(ast.parse(code)) if isinstance(node, made)]
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 60
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_a_profile_fits_every_chapter(path):
+    named = parameters.of_profile(ROOT, path.stem)
+    assert set(named) == {notebook.stem for notebook in NOTEBOOKS}
+    for notebook in NOTEBOOKS:
+        parameters.for_chapter(ROOT, notebook, path.stem)
+
+
+# Parameters, before anything runs.
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"sise": 9}, "unknown parameter 'sise'. Did you mean 'size'?"),
+        ({"size": 9.5}, "'size': 9.5 is a number, but its default 7 is a whole number"),
+        ({"size": True}, "True is true or false"),
+        ({"rate": "1e-3"}, "YAML reads 1e-3 as text"),
+        ({"rate": "fast"}, "'fast' is text"),
+        ({"shifts": 3}, "3 is a whole number, but its default [1, 2] is a list"),
+        ({"shifts": ["a"]}, "a list whose first item is text"),
+        ({"name": 3}, "'name': 3 is a whole number, but its default 'a' is text"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(project, values, words):
+    project.profile(values)
+    with pytest.raises(Stop) as stop:
+        parameters.for_chapter(project.root, project.source, "quick")
+    assert words in str(stop.value)
+
+
+def test_values_that_fit_are_taken(project):
+    project.profile({"rate": 1, "shifts": [3]})
+    overrides = [("size", "5"), ("name", "7")]
+    values = parameters.for_chapter(project.root, project.source, "quick", overrides)
+    assert values == {"rate": 1, "shifts": [3], "size": 5, "name": "7", "profile": "quick"}
+
+
+def test_a_mistyped_profile_chapter_or_parameter_stops_the_runner(project):
+    project.earlier(project.executed)
+    stops(project.run("--profile", "qick"), "unknown profile 'qick'", "Did you mean 'quick'?")
+    stops(project.run("-p", "rat", "1"), "unknown parameter 'rat'", "Did you mean 'rate'?")
+    stops(project.call("run_notebook", "notebooks/01-b.ipynb"), "'01-b'", "'01-a'")
+    project.profile({}, "other")
+    (project.root / "notebooks" / "profiles" / "other.yaml").write_text("01-aa: {}\n")
+    stops(project.run("--profile", "other"), "other.yaml", "no entry", "'01-aa'")
+    assert project.executed.read_text() == EARLIER
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_names_the_profiles_and_runs_only_what_changed(project):
+    outer = ("MAKE", "MFLAGS", "PROFILE")  # of a `make test PROFILE=...` that runs this
+    env = {key: value for key, value in os.environ.items() if not key.startswith(outer)}
+
+    def make(*arguments):
+        command = ["make", f"PYTHON={sys.executable}", *arguments]
+        return subprocess.run(command, cwd=project.root, capture_output=True, text=True, env=env)
+
+    wrong = make("all", "PROFILE=qick")
+    assert wrong.returncode == 2
+    assert "unknown profile 'qick'. Did you mean 'quick'?" in wrong.stderr
+    (project.root / "requirements.lock").touch()
+    (project.root / "pyproject.toml").touch()
+    assert "run_notebook.py notebooks/01-a.ipynb --profile quick" in make("-n", "run").stdout
+    (project.root / ".venv").mkdir()
+    (project.root / ".venv" / ".ready").touch()
+    project.earlier(project.executed)
+    assert "run_notebook" not in make("-n", "run").stdout
+    (project.root / "equivar" / "new.py").touch()
+    later = time.time() + 5
+    os.utime(project.root / "equivar" / "new.py", (later, later))
+    assert "run_notebook" in make("-n", "notebooks/01-a").stdout
+
+
+# Runs.
+
+
+def test_a_run_shows_its_progress_and_keeps_other_values_out_of_the_book(project):
+    done = project.run("-p", "size", "11")
+    assert done.returncode == 0, done.stderr
+    assert "01-a  cell 2 of 2  print(size)" in done.stdout
+    assert "01-a    11" in done.stdout
+    assert not project.executed.exists()
+    run = project.root / "_build" / "quick" / "runs" / "01-a.ipynb"
+    assert chapters.code(chapters.read(run))[1]["outputs"][0]["text"] == ["11\n"]
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "words"),
+    [
+        ("x = 1\nraise ValueError('no\\nsuch thing')", (), "ValueError: such thing"),
+        ("x = 1\nimport os\nos.kill(os.getpid(), 9)", (), "the kernel died"),
+        ("x = 1\nwhile True: pass", ("--timeout", "1"), "longer than --timeout"),
+    ],
+    ids=["failing", "killed", "endless"],
+)
+def test_a_broken_run_is_named_and_kept_apart(project, source, arguments, words):
+    project.chapter("print(size)", source)
+    project.earlier(project.executed)
+    stops(project.run(*arguments), "01-a failed: code cell 3 of 3\n  x = 1\n", words, "failed/01-a")
+    assert project.executed.read_text() == EARLIER
+    assert [path.name for path in project.executed.parent.iterdir()] == ["01-a.ipynb"]
+    assert chapters.code(chapters.read(project.failed))[1]["outputs"][0]["text"] == ["9\n"]
+
+
+def test_a_stopped_run_takes_its_kernel_with_it(project):
+    project.chapter("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)")
+    command = [sys.executable, "tools/run_notebook.py", "notebooks/01-a.ipynb"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=project.root, **pipes) as runner:
+        line = next(line for line in runner.stdout if "pid" in line and "print" not in line)
+        runner.send_signal(signal.SIGTERM)
+        _, errors = runner.communicate(timeout=30)
+    assert runner.returncode == 130
+    assert "stopped from outside" in errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(line.split()[-1]), 0)
+
+
+def test_progress_bars_are_thinned_and_lines_are_not():
+    said = []
+    stream = Stream(said.append)
+    for part in ("\r 1%", "\r 2%", "\r 3%", "\r100%\n", "a li", "ne\n"):
+        stream.write(part)
+    assert said == ["   1%", "  100%", "  a line"]
+
+
+# The book.
+
+
+def executed(project, **changes):
+    """The chapter as a run leaves it, but for the changes."""
+    ran = notebook("print(size)")
+    for number, one in enumerate(ran["cells"][1:], 1):
+        one["execution_count"] = number
+    values = {"size": 9, "profile": "quick"} | changes.pop("values", {})
+    ran["metadata"]["papermill"] = {"parameters": values}
+    ran["cells"][2].update(changes)
+    project.executed.parent.mkdir(parents=True, exist_ok=True)
+    project.executed.write_text(json.dumps(ran))
+
+
+ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"outputs": [ERROR]}, "code cell 2: it failed with ValueError: no"),
+        ({"execution_count": None}, "code cell 2: it was never run"),
+        ({"source": "print(size + 1)"}, "changed after it was run"),
+        ({"values": {"size": 8}}, "was run with size = 8, but profile quick says 9"),
+    ],
+    ids=["failed", "unfinished", "stale", "other-values"],
+)
+def test_an_incomplete_chapter_stays_out_of_the_book(project, changes, words):
+    executed(project, **changes)
+    values = parameters.of_profile(project.root, "quick")
+    with pytest.raises(Stop) as stop:
+        chapters.check(project.root, project.executed, "quick", values)
+    assert words in str(stop.value)
+    assert "01-a" in str(stop.value)
+
+
+def test_a_missing_chapter_leaves_the_last_book(project):
+    project.earlier(project.html)
+    stops(project.call("build_book"), "01-a has not been run", "make notebooks/01-a")
+    assert project.html.read_text() == EARLIER
+
+
+def test_a_book_with_a_wrong_page_leaves_the_last_one(project, monkeypatch):
+    def made(_stage, work):
+        (work / "_sources" / "notebooks").mkdir(parents=True)
+        (work / "a.html").write_text('<img src="https://example.org/x.png" alt="x">')
+        return work
+
+    executed(project)
+    project.earlier(project.html)
+    monkeypatch.setattr(build_book, "ROOT", project.root)
+    monkeypatch.setattr(build_book, "jupyter_book", made)
+    with pytest.raises(Stop, match=r"a\.html would load https://example\.org/x\.png"):
+        build_book.build("quick")
+    assert project.html.read_text() == EARLIER
+
+
+def test_a_book_replaces_the_last_one(project):
+    executed(project)
+    project.earlier(project.html)
+    done = project.call("build_book")
+    assert done.returncode == 0, done.stderr
+    page = (project.html.parent / "notebooks" / "01-a.html").read_text()
+    assert "Made under the profile <strong>quick</strong>" in page
+    assert "/edit/main/notebooks/01-a.ipynb" in page
+    download = project.html.parent / "_sources" / "notebooks" / "01-a.ipynb"
+    assert download.read_text() == project.source.read_text()
+    assert EARLIER not in project.html.read_text()
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ('<script src="//cdn.example.org/a.js"></script>', "//cdn.example.org/a.js"),
+        ('<link rel="stylesheet" href="https://example.org/a.css">', "example.org/a.css"),
+        ("<style>@font-face{src:url(https://example.org/f.woff)}</style>", "f.woff"),
+        ("<script>require.config({paths: {p: 'https://example.org/p'}})</script>", "example.org/p"),
+        ('<script>import "https://example.org/m.js"</script>', "m.js"),
+        ('<img src="_images/abc.png" alt="../_images/abc.png">', "without alt text"),
+        ('<img src="_images/abc.png">', "without alt text"),
+    ],
+)
+def test_pages_that_load_from_outside_or_lack_words_are_found(tmp_path, page, words):
+    (tmp_path / "a.html").write_text(page)
+    assert [problem for problem in pages.problems(tmp_path) if words in problem]
+
+
+def test_links_and_local_files_are_no_problem(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<a href="https://example.org">x</a><img src="_images/a.png" alt="A line">'
+        '<script src="_static/a.js"></script><link rel="canonical" href="https://example.org">'
+    )
+    (tmp_path / "a.css").write_text("a { background: url(data:image/png;base64,xx) }")
+    assert not list(pages.problems(tmp_path))
+
+
+def glue(key, text):
+    data = {"application/papermill.record/text/plain": repr(text)}
+    meta = {"scrapbook": {"name": key, "mime_prefix": "application/papermill.record/"}}
+    return {"output_type": "display_data", "data": data, "metadata": meta}
+
+
+def test_the_claims_of_the_chapters_reach_the_landing_page(project, tmp_path):
+    outputs = [glue("claim-4.1a-verdict", "supported"), glue("claim-4.1a-reason", "it is *1*")]
+    executed(project, outputs=outputs)
+    stage = tmp_path / "stage"
+    (stage / "notebooks").mkdir(parents=True)
+    shutil.copytree(ROOT / "book", stage / "book")
+    shutil.copy2(project.executed, stage / "notebooks")
+    findings.write(stage, "quick", ["01-a"])
+    text = (stage / "book" / "_generated" / "findings.inc").read_text()
+    assert "judged 1 claim: 1 supported" in text
+    assert "{bdg-success}`supported` It is \\*1\\*. Chapter: [](../notebooks/01-a.ipynb)" in text
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ([glue("claim-4.1a-verdict", "suported")], "unknown verdict 'suported'"),
+        ([glue("claim-4.1a-verdict", "supported")], "no claim-4.1a-reason"),
+    ],
+)
+def test_a_verdict_is_one_of_three_and_has_a_reason(project, outputs, words):
+    executed(project, outputs=outputs)
+    with pytest.raises(Stop, match=words):
+        findings.claims_in(project.executed)
