@@ -49,7 +49,7 @@ test: $(READY) ## the tests
 check: $(READY) ## style of code and notebooks, and that notebooks hold no outputs
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(if $(SOURCES),$(PY) -m nbstripout --verify $(SOURCES))
+	@$(if $(SOURCES),$(PY) -m nbstripout --keep-id --verify $(SOURCES))
 
 bench: $(READY) ## the benchmarks, one after the other
 	@$(foreach bench,$(BENCHES),$(PY) $(bench) &&) true

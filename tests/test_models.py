@@ -184,7 +184,7 @@ def test_initial_weights_follow_he():
 def test_unknown_names_list_near_ones():
     with pytest.raises(ValueError, match=r"'resnet4'.*Did you mean .*'resnet44'.*cnn7"):
         models.build("resnet4")
-    with pytest.raises(ValueError, match="Known: .*wrn-40-8"):
+    with pytest.raises(ValueError, match=r"Known: .*wrn-40-8"):
         models.build("xyz")
     with pytest.raises(TypeError):
         models.build("cnn7", num_clases=10)

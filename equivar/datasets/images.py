@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -21,8 +21,8 @@ class ImageData:
 
     name: str
     split: str
-    images: Tensor
-    labels: Tensor
+    images: Tensor = field(repr=False)
+    labels: Tensor = field(repr=False)
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]

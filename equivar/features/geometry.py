@@ -14,6 +14,8 @@ from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakIdKeyDictionary
 
 _POOLS = ("max_pool2d_with_indices", "max_pool2d", "avg_pool2d", "mkldnn_max_pool2d")
+_RESIZES = ("adaptive_", "_adaptive_", "mkldnn_adaptive_", "upsample_", "_upsample_", "pixel_")
+_PADS = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d")
 
 
 @dataclass(frozen=True)
@@ -84,17 +86,24 @@ class GridTracker(TorchDispatchMode):
 def _grid_after(func, args, sources: list[tuple[Tensor, Grid]], out: Tensor) -> Grid:
     """The grid of an operation's output, from the grids of the tensors that went in."""
     name = func.overloadpacket.__name__
-    if name == "convolution" and out.dim() == 4:
-        grid = _on(*sources[0])
+    if out.dim() != 4:
+        return _carried(sources, out)
+    rows = columns = Fraction(1)
+    if name == "convolution":
         rows, columns = Fraction(args[3][0]), Fraction(args[3][-1])
         if args[6]:  # transposed
             rows, columns = 1 / rows, 1 / columns
-    elif name in _POOLS and out.dim() == 4:
-        grid = _on(*sources[0])
+    elif name in _POOLS:
         stride = args[2] if len(args) > 2 and args[2] else args[1]
         rows, columns = Fraction(stride[0]), Fraction(stride[-1])
-    else:
+    elif name == "slice" and _fits(*sources[0]):
+        dim, step = args[1] % 4 if len(args) > 1 else 0, args[4] if len(args) > 4 else 1
+        rows, columns = (Fraction(step if dim == side else 1) for side in (2, 3))
+    elif name.startswith(_RESIZES):
+        return sources[0][1].resized(out.shape[2], out.shape[3])
+    elif not (name in _PADS and _fits(*sources[0])):
         return _carried(sources, out)
+    grid = _on(*sources[0])
     return Grid(out.shape[2], out.shape[3], grid.rows * rows, grid.columns * columns)
 
 
@@ -107,6 +116,11 @@ def _carried(sources: list[tuple[Tensor, Grid]], out: Tensor) -> Grid:
     return max(grids, key=lambda grid: grid.height * grid.width)
 
 
+def _fits(tensor: Tensor, grid: Grid) -> bool:
+    """Whether a tensor is (B, C, H, W) with the cells of the grid."""
+    return tensor.dim() == 4 and tuple(tensor.shape[2:]) == (grid.height, grid.width)
+
+
 def _on(tensor: Tensor, grid: Grid) -> Grid:
-    """The grid a (B, C, H, W) tensor really has: slicing, padding and resizing change it."""
+    """The grid a (B, C, H, W) tensor really has: reshaping and resizing change it."""
     return grid.resized(tensor.shape[-2], tensor.shape[-1])

@@ -12,6 +12,7 @@ from torch import Tensor
 from equivar.features.geometry import Grid
 
 _MOST_PREFIX_TOKENS = 32
+_MOST_SKEW = 0.3  # log of how differently the two sides of a grid may shrink
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def read_shape(name: str, output: Tensor, images: Tensor, grid: Grid | None, mod
     if output.dim() == 2:
         return MapShape("vector", output.shape[1], image_grid.resized(1, 1))
     if output.dim() == 4:
-        return _read_4d(output, grid, model)
+        return _read_4d(name, output, grid, model)
     return _read_tokens(name, output, grid, model)
 
 
-def _read_4d(output: Tensor, grid: Grid, model) -> MapShape:
+def _read_4d(name: str, output: Tensor, grid: Grid, model) -> MapShape:
     first = grid.resized(output.shape[2], output.shape[3])
     last = grid.resized(output.shape[1], output.shape[2])
     said_last = getattr(model, "output_fmt", None) == "NHWC"
@@ -68,7 +69,16 @@ def _read_4d(output: Tensor, grid: Grid, model) -> MapShape:
     odd_first, odd_last = (
         (_skew(grid, g), (g.height, g.width) != (grid.height, grid.width)) for g in (first, last)
     )
-    if odd_last < odd_first or (odd_last == odd_first and said_last):
+    channels_last = odd_last < odd_first or (odd_last == odd_first and said_last)
+    channels_last = channels_last and (first.height, first.width) != (1, 1)
+    skew = (odd_last if channels_last else odd_first)[0]
+    if skew > _MOST_SKEW and 1 not in (first.height * first.width, last.height * last.width):
+        raise ValueError(
+            f"layer {name!r} gives a tensor of shape {tuple(output.shape)}, where the feature map "
+            f"before it has {grid.height} x {grid.width} cells: it is neither (images, channels, "
+            "height, width) nor (images, height, width, channels)"
+        )
+    if channels_last:
         return MapShape("channels last", output.shape[3], last)
     return MapShape("channels first", output.shape[1], first)
 
@@ -79,6 +89,10 @@ def _skew(a: Grid, b: Grid) -> float:
 
 
 def _read_tokens(name: str, output: Tensor, grid: Grid, model) -> MapShape:
+    if hasattr(model, "unroll"):  # Hiera
+        raise ValueError(
+            f"layer {name!r}: {type(model).__name__} reorders its tokens, so they form no grid"
+        )
     tokens, channels = output.shape[1:]
     said = getattr(model, "num_prefix_tokens", None)
     prefix = tokens - grid.height * grid.width

@@ -12,16 +12,19 @@ from tqdm import tqdm
 from equivar.features import Layers, default_layers, depth_parts
 from equivar.measure.comparison import Options, Transform
 from equivar.measure.images import check_images, count_images
+from equivar.measure.scores import Score
 from equivar.measure.session import Limits, Session
+from equivar.measure.summary import REPLICATES, store_replicates, summarise
 from equivar.similarity import SIMILARITIES
 from equivar.transforms import BORDERS, SUBPIXELS
 
-__all__ = ["COLUMNS", "measure"]
+__all__ = ["COLUMNS", "measure", "summarise"]
 
 COLUMNS = [
     *("layer", "index", "part", "channels", "height", "width", "stride", "transform"),
     *("kind", "over", "score", "se", "chance", "images", "undefined"),
 ]
+Scores = dict[tuple[int, Transform], dict[str, tuple[Score, float]]]  # kind -> score, chance
 _CHOICES = {
     "similarity": SIMILARITIES,
     "over": ("image", "dataset"),
@@ -102,7 +105,8 @@ def measure(
         images; by the jackknife over groups of images where the score is no mean over images),
         `chance` (the same score against another image), `images`, `undefined` (the share of
         (image, channel) without a score: maps that do not vary). All undefined: score NaN.
-        `table.attrs` holds the settings and versions.
+        `table.attrs` holds the settings and versions, and what `equivar.summarise` needs to average
+        rows with the right standard errors.
 
     Raises
     ------
@@ -133,24 +137,36 @@ def measure(
         limits = Limits(batch_size, max_memory, place, dtype)
         session = Session(hooked, images, transforms, options, limits, bar.update)
         session.run()
-        parts = _parts(named, hooked)
-        table = pd.DataFrame(_rows(session, list(named), parts), columns=COLUMNS)
-    table.attrs = _provenance(model, session, options)
+    names, parts = list(named), _parts(named, hooked)
+    scores = {place: comparison.scores() for place, comparison in session.comparisons.items()}
+    table = pd.DataFrame(_rows(session, scores, names, parts), columns=COLUMNS)
+    table.attrs = _provenance(model, options) | {REPLICATES: _replicates(scores, names)}
     return table
 
 
-def _rows(session: Session, names: list[str], parts: list[str]):
-    for (i, transform), comparison in session.comparisons.items():
+def _rows(session: Session, scores: Scores, names: list[str], parts: list[str]):
+    for (i, transform), kinds in scores.items():
         shape = session.layers.shapes[i]
         grid = shape.grid
         stride = float(max(grid.rows, grid.columns)) if shape.form != "vector" else float("nan")
         place = (names[i], i, parts[i], shape.channels, grid.height, grid.width, stride)
-        for kind, (score, chance) in comparison.scores().items():
+        over = session.comparisons[i, transform].over
+        for kind, (score, chance) in kinds.items():
             yield (
                 *place,
-                *(transform.name, kind, comparison.over),
+                *(transform.name, kind, over),
                 *(score.score, score.se, chance, session.count, score.undefined),
             )
+
+
+def _replicates(scores: Scores, names: list[str]) -> str:
+    return store_replicates(
+        {
+            (names[i], transform.name, kind): score
+            for (i, transform), kinds in scores.items()
+            for kind, (score, _) in kinds.items()
+        }
+    )
 
 
 def _named_layers(model: nn.Module, layers) -> dict[str, str | None]:
@@ -232,7 +248,7 @@ def _evaluating(model: nn.Module, device):
             module.training = training
 
 
-def _provenance(model: nn.Module, session: Session, options: Options) -> dict:
+def _provenance(model: nn.Module, options: Options) -> dict:
     settings = {name: getattr(options, name) for name in options.__dataclass_fields__}
     return {
         "model": type(model).__name__,

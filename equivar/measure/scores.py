@@ -16,6 +16,7 @@ from equivar.similarity import FLAT, lengths
 KINDS = ("invariance", "equivariance")
 _BLOCK = 4  # consecutive images that share a jackknife group
 _FEW_CHANNELS = 128  # so few that the products of every image are held at once
+_ROUNDING = 1e-12  # share of a sum of squares that may be left where all else cancels
 _CHUNK_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
 
 
@@ -302,12 +303,13 @@ class DatasetScores:
         """Both kinds' score and share of undefined channels, from sums over cells."""
         x, y, xx, yy, xy = moments / cells.to(moments.device)
         products = products.double() / cells.item()
+        rounding = _ROUNDING * torch.stack([xx, yy])
         if self.similarity == "correlation":
             products -= torch.outer(y, x)
             xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
         means = torch.stack([x, y]) + self.references.double() / self.scales
         variances = torch.stack([xx, yy])
-        defined = variances > FLAT**2 * (variances + means**2)
+        defined = (variances > FLAT**2 * (variances + means**2)) & (variances > rounding)
         inverse = torch.where(defined, variances, 1).rsqrt()
         s = products * inverse[0] * inverse[1].unsqueeze(1)
         best = s.masked_fill(~defined[0], -torch.inf).amax(dim=1)

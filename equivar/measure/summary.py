@@ -1,0 +1,74 @@
+"""Averages of a measured table, with standard errors that know what the rows share."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from equivar.measure.scores import Score, jackknife
+
+PARTS = ("early", "middle", "late", "pool", "final")
+REPLICATES = "replicates"  # in table.attrs
+
+
+def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataFrame:
+    """Average a table of `equivar.measure` over layers and transformations, kind by kind.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `equivar.measure`; it may have lost rows and gained columns.
+    by : column name or list of them
+        What is kept apart: "part" (section 4.2 of the paper), "layer", "transform", or several.
+
+    Returns
+    -------
+    DataFrame
+        One row per value of `by` and kind: `score`, `se`, `chance`, `undefined` (means of the rows'
+        values that are not NaN), `images`, `rows` (how many were averaged). All rows come from the
+        same images, so their errors are not independent: `se` is the jackknife over groups of
+        images of the average itself. For a table read from a file, which no longer holds the
+        groups, it is the mean of the rows' `se`: an upper bound, reached when all errors agree.
+
+    Raises ValueError for a column that the table does not have.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    missing = [c for c in [*by, "kind", "score", "se", "chance"] if c not in table.columns]
+    if missing:
+        raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
+    replicates = json.loads(table.attrs.get(REPLICATES, "{}"))
+    by = [*by, *(["kind"] if "kind" not in by else [])]
+    rows = []
+    for key, group in table.groupby(by, sort=False, dropna=False):
+        means = group[["score", "chance", "undefined"]].mean().to_dict()
+        row = dict(zip(by, key, strict=True)) | means
+        row |= {"se": _error(group, replicates), "rows": len(group)}
+        rows.append(row | {"images": group["images"].min()})
+    columns = [*by, "score", "se", "chance", "undefined", "images", "rows"]
+    summary = pd.DataFrame(rows, columns=columns)
+    if "part" in by and set(summary["part"]) <= set(PARTS):
+        summary = summary.sort_values("part", key=lambda s: s.map(PARTS.index), kind="stable")
+    return summary.reset_index(drop=True)
+
+
+def store_replicates(scores: dict[tuple[str, str, str], Score]) -> str:
+    """The scores without each group of images, by (layer, transform, kind), as text.
+
+    Text, because pandas copies what `attrs` holds at every operation.
+    """
+    return json.dumps({_key(*place): list(s.replicates) for place, s in scores.items()})
+
+
+def _error(group: pd.DataFrame, replicates: dict[str, list[float]]) -> float:
+    """The standard error of the mean score of some rows."""
+    scored = group[group["score"].notna()]
+    places = zip(scored["layer"], scored["transform"], scored["kind"], strict=True)
+    found = [replicates.get(_key(*place), []) for place in places]
+    if found and len(found[0]) > 1 and len({len(values) for values in found}) == 1:
+        return jackknife(np.mean(found, axis=0).tolist())
+    return scored["se"].mean()
+
+
+def _key(layer: str, transform: str, kind: str) -> str:
+    return f"{layer} {transform} {kind}"
