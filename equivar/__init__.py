@@ -4,4 +4,12 @@ from equivar.features import default_layers
 from equivar.measure import measure, summarise
 from equivar.transforms import Rotation, Shift, diagonal_shifts, rotations
 
-__all__ = ["Rotation", "Shift", "default_layers", "diagonal_shifts", "measure", "rotations", "summarise"]
+__all__ = [
+    "Rotation",
+    "Shift",
+    "default_layers",
+    "diagonal_shifts",
+    "measure",
+    "rotations",
+    "summarise",
+]

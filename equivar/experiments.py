@@ -125,10 +125,11 @@ def _network_and_images(p: Similarities) -> tuple[nn.Module, datasets.ImageData,
         model,
         datasets.load(p.train_data, "train"),
         epochs=p.epochs,
+        batch_size=p.batch_size,
         lr=p.lr,
+        optimizer="adam",  # which learns most in a few hundred steps
         schedule="one-cycle",
         augment=("crop", "flip"),
-        weight_decay=5e-4,
         seed=p.seed,
     )
     return model.eval(), data, data.normalised()

@@ -41,7 +41,9 @@ WIDTH = 7.2  # inches, the text's width
 
 
 def style():
-    """Set the book's style for all figures that follow."""
+    """Set the book's style for all figures and tables that follow."""
+    pd.set_option("display.max_colwidth", None)
+    pd.set_option("display.float_format", "{:.3g}".format)
     sns.set_theme(context="notebook", style="ticks", font_scale=0.85)
     mpl.rcParams.update(
         {

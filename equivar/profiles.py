@@ -44,8 +44,9 @@ class Similarities(Parameters):
 
     maps, side, offset: random maps of side x side cells, and what is added to them. network: of
     `equivar.models`; weights: a file's name under weights/, or "" to train in the run, on
-    `train_data` for `epochs` with the peak learning rate `lr`. data, images: what is measured, of
-    the split `split`. match: as in `equivar.measure`.
+    `train_data` for `epochs` in batches of `batch_size`, by Adam with the peak learning rate `lr`,
+    with random crops and flips. data, images: what is measured, of the split `split`. match: as in
+    `equivar.measure`.
     """
 
     maps: Annotated[int, Field(ge=2)]
@@ -55,6 +56,7 @@ class Similarities(Parameters):
     weights: str
     train_data: str
     epochs: Count
+    batch_size: Count
     lr: Annotated[float, Field(gt=0)]
     data: str
     split: str

@@ -262,8 +262,8 @@ def test_missing_weights_say_where_they_go(tmp_path, monkeypatch):
         models.weights_path("cifar10_resnet44")
     message = str(caught.value)
     assert str(tmp_path / "weights" / "cifar10_resnet44.safetensors") in message
-    assert "make data" in message and "EQUIVAR_DATA" in message
-    with pytest.raises(DataMissing, match=r"nowhere\.pt.*make data"):
+    assert "by hand" in message and "EQUIVAR_DATA" in message
+    with pytest.raises(DataMissing, match=r"nowhere\.pt.*by hand"):
         models.load_weights(models.build("resnet8"), tmp_path / "nowhere.pt")
     path = tmp_path / "weights" / "cifar10_resnet44.pt"
     path.parent.mkdir()

@@ -23,7 +23,12 @@ def network():
 
 def measure(images, **options):
     return equivar.measure(
-        network().double(), images, equivar.rotations(), layers=["0", "1", "2"], progress=False, **options
+        network().double(),
+        images,
+        equivar.rotations(),
+        layers=["0", "1", "2"],
+        progress=False,
+        **options,
     )
 
 

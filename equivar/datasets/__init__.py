@@ -110,7 +110,7 @@ def _read_mnist(split: str, root: Path) -> ReadResult:
     parts = []
     for stem in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"):
         candidates = [folder / f"{stem}{end}" for folder in folders for end in (".gz", "")]
-        path = first_existing(candidates, "Get it with `make data`, or from the MNIST mirrors.")
+        path = first_existing(candidates, "Get it from any mirror of MNIST.")
         parts.append((path, read_idx(path)))
     (path, images), (_, labels) = parts
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
@@ -126,7 +126,7 @@ def _read_cifar10(split: str, root: Path) -> ReadResult:
     names = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
     folders = [root / "cifar10" / "cifar-10-batches-bin", root / "cifar-10-batches-bin"]
     help_text = (
-        f"Get it with `make data`, or unpack cifar-10-binary.tar.gz from "
+        f"Get it by unpacking cifar-10-binary.tar.gz of "
         f"https://www.cs.toronto.edu/~kriz/cifar.html there; a parquet image table at "
         f"{root / 'cifar10' / f'{split}.parquet'} does as well."
     )

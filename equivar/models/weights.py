@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from equivar.files import DataDamaged, DataMissing, data_root, first_existing
 
 HOW_TO_GET = (
-    "Get it with `make data`, or put it there by hand: a state dict as .safetensors, or as .pt or "
-    ".pth written by torch.save."
+    "Put it there by hand: a state dict as .safetensors, or as .pt or .pth written by torch.save."
 )
 
 

@@ -1,0 +1,135 @@
+"""Networks by name: those of timm and torchvision, the paper's own, and a reader's.
+
+    network = networks.load("timm:resnet18", weights="hub")
+    table = equivar.measure(network.model, images, equivar.rotations())
+
+`timm:NAME` and `torchvision:NAME` are the libraries' names, `equivar:NAME` one of
+`equivar.models.MODELS`, and `path/to/file.py:make_model` a callable that returns a module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from equivar.inputs import Input
+from equivar.models import load_weights, weights_path
+from equivar.networks.places import at_fault, first_line
+from equivar.networks.sources import SOURCES, Made, unknown_source
+from equivar.networks.user_file import from_file
+
+__all__ = ["Network", "check", "load"]
+
+_ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network in eval mode, the images it takes, and where its weights come from.
+
+    native: the images it was made for; `input` may have been changed by the caller. weights: in
+    words. sha256: of the weights' file; of the tensors themselves where there is no file.
+    """
+
+    name: str
+    model: nn.Module
+    input: Input
+    native: Input
+    weights: str
+    sha256: str
+    trained: bool
+
+    def with_input(self, **changes: object) -> Network:
+        """The same network on other images; `changes` as in `Input.changed`."""
+        return replace(self, input=self.input.changed(**changes))
+
+
+def load(
+    name: str,
+    weights: str | Path = "",
+    *,
+    options: Mapping[str, object] | None = None,
+    seed: int = 0,
+) -> Network:
+    """The network `name` (see the module) with the given weights.
+
+    weights: "hub" (pretrained, fetched by timm or torchvision; "hub:NAME" one of several of
+    torchvision), "random" (drawn from `seed`), the path of a state dict (.safetensors, .pt, .pth),
+    or the name of one under the data root (`equivar.models.weights_path`). "" stands for "hub" with
+    timm and torchvision, for "random" with the paper's networks, and for what the callable made.
+    options: what the library or the callable takes, such as {"pad_type": "same"}.
+
+    ValueError: an unknown name (with near ones) or option, code in a file that fails (with its
+    line), weights that do not fit. DataMissing, DataDamaged: no such weights, or broken ones; also
+    pretrained weights that could not be fetched.
+    """
+    source, _, rest = name.partition(":")
+    options, asked = dict(options or {}), str(weights)
+    given = None if asked in ("", "random") or asked.partition(":")[0] == "hub" else _file(weights)
+    made_by = from_file if ".py" in name else SOURCES.get(source)
+    if made_by is None or not rest:
+        raise unknown_source(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made: Made = made_by(name if ".py" in name else rest, "file" if given else asked, options)
+    model, words, trained = made.model.eval(), made.weights, made.trained
+    if given:
+        load_weights(model, given)
+        words, trained = str(given), True
+    words = f"{words}, seed {seed}" if words == "random" else words
+    sha256 = _sha256_of_file(given) if given else _sha256_of_tensors(model)
+    return Network(name, model, made.input, made.input, words, sha256, trained)
+
+
+def check(network: Network):
+    """Run one image of noise through the network, so that what can not work is told at once.
+
+    ValueError, with the size of the images and the one that the network was made for.
+    """
+    size = (1, network.input.channels, network.input.height, network.input.width)
+    noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
+    parameter = next(network.model.parameters(), noise)
+    try:
+        with torch.no_grad():
+            network.model(noise.to(parameter))
+    except Exception as error:
+        hint = ""
+        if (network.input.height, network.input.width) != (
+            network.native.height,
+            network.native.width,
+        ):
+            hint = f" (its own size is {network.native})"
+        if isinstance(error, TypeError) and "argument" in str(error):
+            hint += ", called with one batch of images as its only argument"
+        raise ValueError(
+            f"{network.name} fails on images of {network.input}{hint}: "
+            f"{type(error).__name__}: {first_line(error)} ({at_fault(error)})"
+        ) from error
+
+
+def _file(weights: str | Path) -> Path:
+    """The file of local weights: a path, or a name under the data root."""
+    path = Path(weights).expanduser()
+    if path.suffix in _ENDINGS or path.is_file():
+        return path
+    return weights_path(str(weights))
+
+
+def _sha256_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of_tensors(model: nn.Module) -> str:
+    """Of all names and tensors of the state dict, in order."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(raw.numpy().data)
+    return digest.hexdigest()

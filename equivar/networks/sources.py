@@ -1,0 +1,141 @@
+"""The networks of timm, of torchvision and of this package, by their names."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import timm
+import torchvision
+from timm.data import resolve_model_data_config
+from torch import nn
+
+from equivar import models
+from equivar.files import unknown_name
+from equivar.inputs import Input, per_channel
+from equivar.networks.hub import fetching, on_the_hub
+from equivar.networks.places import first_line
+
+_PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}  # the toy networks take pixels as they are
+_TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their published weights expect it of the model
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A network, the images it was made for, and where its weights come from, in words."""
+
+    model: nn.Module
+    input: Input
+    weights: str
+    trained: bool = False
+
+
+def from_timm(name: str, weights: str, options: Mapping[str, object]) -> Made:
+    """A network of timm; input size, normalisation and crop from its own `pretrained_cfg`."""
+    plain, _, tag = name.partition(".")
+    if not timm.is_model(plain):
+        raise _unknown("timm", plain, timm.list_models(), "timm.list_models()")
+    if tag and not timm.is_model_pretrained(name):
+        tags = [f"timm:{known}" for known in timm.list_pretrained(f"{plain}.*")]
+        raise unknown_name("network", f"timm:{name}", tags)
+    hub = weights in ("", "hub")
+    if hub and not timm.is_model_pretrained(name):
+        raise ValueError(f"timm:{name} has no published weights: give a file, or 'random'")
+    if hub:
+        where = on_the_hub(name)
+        with fetching(f"timm:{name}", where):
+            return _timm(name, True, options, f"hub: {where.words}")
+    return _timm(name, False, options, weights)
+
+
+def _timm(name: str, pretrained: bool, options: Mapping[str, object], words: str) -> Made:
+    with _naming_options(f"timm:{name}", options):
+        model = timm.create_model(name, pretrained=pretrained, **options)
+    config = resolve_model_data_config(model)
+    channels, height, width = config["input_size"]
+    channels = int(options.get("in_chans", channels))
+    return Made(
+        model,
+        Input(
+            channels,
+            height,
+            width,
+            tuple(math.floor(side / config["crop_pct"]) for side in (height, width)),
+            config["crop_mode"] == "squash",
+            config["interpolation"],
+            per_channel(config["mean"], channels),
+            per_channel(config["std"], channels),
+        ),
+        words,
+        pretrained,
+    )
+
+
+def from_torchvision(name: str, weights: str, options: Mapping[str, object]) -> Made:
+    """A classifier of torchvision; the input from the transforms of its published weights."""
+    names = torchvision.models.list_models(module=torchvision.models)
+    if name not in names:
+        raise _unknown("torchvision", name, names, "torchvision.models.list_models()")
+    published = torchvision.models.get_model_weights(name)
+    _, _, which = weights.partition("hub:")
+    if which and which not in published.__members__:
+        raise unknown_name(f"weights of torchvision:{name}", which, published.__members__)
+    entry = published[which] if which else published.DEFAULT
+    if weights == "" or weights.partition(":")[0] == "hub":
+        where = f"{entry.name}, {entry.url}"
+        with fetching(f"torchvision:{name}", where):
+            model = _torchvision(name, entry, options)
+        return Made(model, _of_transforms(entry.transforms()), f"hub: {where}", True)
+    options = dict(options)
+    if name in _TRANSFORMS_INPUT:
+        options.setdefault("init_weights", weights == "random")
+        options.setdefault("transform_input", weights != "random")
+    return Made(_torchvision(name, None, options), _of_transforms(entry.transforms()), weights)
+
+
+def _torchvision(name: str, entry, options: Mapping[str, object]) -> nn.Module:
+    with _naming_options(f"torchvision:{name}", options):
+        return torchvision.models.get_model(name, weights=entry, **options)
+
+
+def _of_transforms(preset) -> Input:
+    size, resize = preset.crop_size[0], preset.resize_size[0]
+    return Input(
+        height=size,
+        width=size,
+        resize=(resize, resize),
+        interpolation=preset.interpolation.value,
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+    )
+
+
+def from_package(name: str, weights: str, options: Mapping[str, object]) -> Made:
+    """One of the paper's networks; it takes the images of the paper's data."""
+    if name not in models.MODELS:
+        known = [f"equivar:{known}" for known in models.MODELS]
+        raise unknown_name("network", f"equivar:{name}", known)
+    if weights.partition(":")[0] == "hub":
+        raise ValueError(f"equivar:{name} has no published weights: give a file, or 'random'")
+    if name == "cnn7":
+        options = {"in_channels": 1, **options}
+    seed = int(options.pop("seed", 0)) if "seed" in options else _drawn_seed()
+    with _naming_options(f"equivar:{name}", options):
+        model = models.build(name, seed=seed, **options)
+    channels = first_channels(model)
+    side = 28 if name == "cnn7" else 32
+    scale = _PLAIN if name.startswith("toy-") else {"mean": Input.mean, "std": Input.std}
+    scale = {key: per_channel(values, channels) for key, values in scale.items()}
+    taken = Input(channels, side, side, (side, side), **scale)
+    built_in = name.startswith("toy-")
+    return Made(model, taken, "built in" if built_in else (weights or "random"), built_in)
+
+
+def first_channels(model: nn.Module) -> int:
+    """The channels of the images a network takes, as its first convolution says; else 3."""
+    convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
+    first = next(convolutions, None)
+    return first.in_channels if first is not None else 3
