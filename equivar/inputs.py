@@ -100,10 +100,10 @@ class Input:
 
 
 def per_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """One number a channel, out of as many, one, or three of which one channel takes the mean."""
-    if len(values) == channels:
-        return tuple(values)
-    return (sum(values) / len(values),) * channels
+    """One number a channel: a single one is repeated, one channel takes the mean of several."""
+    if channels == 1 or len(values) == 1:
+        return (sum(values) / len(values),) * channels
+    return tuple(values)
 
 
 def _without_far_ends(image: Image.Image) -> Image.Image:

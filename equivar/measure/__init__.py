@@ -12,7 +12,7 @@ from tqdm import tqdm
 from equivar.features import Layers, default_layers, depth_parts
 from equivar.measure.comparison import Options, Transform
 from equivar.measure.images import check_images, count_images
-from equivar.measure.scores import Score
+from equivar.measure.score import Score
 from equivar.measure.session import Limits, Session
 from equivar.measure.summary import REPLICATES, store_replicates, summarise
 from equivar.similarity import SIMILARITIES

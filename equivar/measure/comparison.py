@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from equivar.features import MapShape
-from equivar.measure.scores import DatasetScores, ImageScores, Pairs, Score
-from equivar.similarity import NotFiniteError, unit_maps
+from equivar.measure.dataset_scores import DatasetScores
+from equivar.measure.groups import ONE_GROUP, Groups
+from equivar.measure.image_scores import ImageScores, Pairs
+from equivar.measure.score import Score
+from equivar.similarity import NotFiniteError, scaled_maps, unit_maps
 from equivar.transforms import Rotation, Shift
 
 Transform = Rotation | Shift
@@ -47,13 +50,13 @@ class Original:
 class Comparison:
     """How the cells of a layer are paired under a transformation, and its running scores."""
 
-    def __init__(self, shape: MapShape, transform: Transform, options: Options, groups: int):
+    def __init__(self, shape: MapShape, transform: Transform, options: Options, groups: Groups):
         self.shape, self.transform, self.options = shape, transform, options
         self.per_image = shape.spatial and options.over == "image"
         self.steps = self._steps()
         self.measurable = self.steps is not None
         self.real = self._sums(groups)
-        self.chance = self._sums(1) if options.chance else None
+        self.chance = self._sums(ONE_GROUP) if options.chance else None
         self.order: Tensor | None = None
         self.last: Tensor | None = None  # F of the image before
         self.last_defined: Tensor | None = None
@@ -62,7 +65,7 @@ class Comparison:
     def over(self) -> str:
         return "image" if self.per_image else "dataset"
 
-    def _sums(self, groups: int):
+    def _sums(self, groups: Groups):
         if self.per_image:
             return ImageScores(self.options.match, groups)
         return DatasetScores(self.options.similarity, groups)
@@ -98,7 +101,7 @@ class Comparison:
             f = f.flatten(1, 2).index_select(1, self._order(f.device))
         else:
             f, defined = unit_maps(self._transformed(original.maps), self.options.similarity)
-        pairs = Pairs.of(g, f, defined, self.options.similarity, first)
+        pairs = Pairs(*scaled_maps(g, self.options.similarity), f, defined, first)
         self.real.add(pairs)
         if self.chance is None:
             return

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from equivar.features import Layers
 from equivar.measure.comparison import Comparison, Options, Original, Transform
-from equivar.measure.images import ChunkSize, chunks, is_one_pass
+from equivar.measure.groups import Groups
+from equivar.measure.images import ChunkSize, chunks, count_images, is_one_pass
 from equivar.similarity import NotFiniteError, unit_maps
 from equivar.transforms import Rotation, Shift
 
@@ -180,9 +181,10 @@ class Session:
             )
         held = sum(original.bytes() for original in originals) // images
         self._size.images = max(1, min(self.limits.batch_size, limit // max(2 * held, 1)))
+        dealt = Groups.of(groups, count_images(self.images))
         for i, shape in enumerate(self.layers.shapes):
             for transform in self.transforms:
-                self.comparisons[i, transform] = Comparison(shape, transform, self.options, groups)
+                self.comparisons[i, transform] = Comparison(shape, transform, self.options, dealt)
 
     def _check_shifts(self, chunk: Tensor):
         height, width = chunk.shape[2:]

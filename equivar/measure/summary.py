@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from equivar.measure.scores import Score, jackknife
+from equivar.measure.groups import jackknife
+from equivar.measure.score import Score
 
 PARTS = ("early", "middle", "late", "pool", "final")
 REPLICATES = "replicates"  # in table.attrs

@@ -20,7 +20,7 @@ from torch import nn
 from equivar.inputs import Input
 from equivar.models import load_weights, weights_path
 from equivar.networks.places import at_fault, first_line
-from equivar.networks.sources import SOURCES, Made, unknown_source
+from equivar.networks.sources import SOURCES, unknown_source
 from equivar.networks.user_file import from_file
 
 __all__ = ["Network", "check", "load"]
@@ -71,12 +71,13 @@ def load(
     source, _, rest = name.partition(":")
     options, asked = dict(options or {}), str(weights)
     given = None if asked in ("", "random") or asked.partition(":")[0] == "hub" else _file(weights)
-    made_by = from_file if ".py" in name else SOURCES.get(source)
-    if made_by is None or not rest:
+    in_file = source not in SOURCES and (".py:" in name or name.endswith(".py"))
+    made_by = from_file if in_file else SOURCES.get(source)
+    if made_by is None or not (rest or in_file):
         raise unknown_source(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made: Made = made_by(name if ".py" in name else rest, "file" if given else asked, options)
+        made = made_by(name if in_file else rest, "file" if given else asked, options, seed)
     model, words, trained = made.model.eval(), made.weights, made.trained
     if given:
         load_weights(model, given)

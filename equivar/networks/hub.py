@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def fetching(name: str, place: Place):
         reason = getattr(error, "reason", None)
         reason = reason if isinstance(reason, OSError) else error
         raise DataMissing(
-            f"the pretrained weights of {name} ({place.words}) could not be fetched: "
+            f"the pretrained weights of {name} ({place.words}) could not be had: "
             f"{first_line(reason)}. Without a network, give them as a local file (a state dict, "
             ".safetensors or .pth), or take 'random' weights."
         ) from error
@@ -63,15 +64,9 @@ def fetching(name: str, place: Place):
 
 def _knock(url: str):
     """Raise where there is no network at all; whatever answers will do."""
+    request = urllib.request.Request(url, method="HEAD")
     try:
-        urllib.request.urlopen(
-            urllib.request.Request(url, method="HEAD"), timeout=_PATIENCE
-        ).close()
-    except urllib.error.HTTPError:
-        return
+        urllib.request.urlopen(request, timeout=_PATIENCE).close()
     except urllib.error.URLError as error:
-        if (
-            isinstance(error.reason, (ConnectionError, TimeoutError))
-            or "gai" in type(error.reason).__name__
-        ):
+        if isinstance(error.reason, (ConnectionError, TimeoutError, socket.gaierror)):
             raise

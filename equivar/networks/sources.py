@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -16,8 +16,10 @@ from torch import nn
 from equivar import models
 from equivar.files import unknown_name
 from equivar.inputs import Input, per_channel
-from equivar.networks.hub import fetching, on_the_hub
+from equivar.networks.hub import Place, fetching, on_the_hub
 from equivar.networks.places import first_line
+
+Options = Mapping[str, object]
 
 _PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}  # the toy networks take pixels as they are
 _TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their published weights expect it of the model
@@ -33,7 +35,7 @@ class Made:
     trained: bool = False
 
 
-def from_timm(name: str, weights: str, options: Mapping[str, object]) -> Made:
+def from_timm(name: str, weights: str, options: Options, seed: int) -> Made:
     """A network of timm; input size, normalisation and crop from its own `pretrained_cfg`."""
     plain, _, tag = name.partition(".")
     if not timm.is_model(plain):
@@ -51,8 +53,8 @@ def from_timm(name: str, weights: str, options: Mapping[str, object]) -> Made:
     return _timm(name, False, options, weights)
 
 
-def _timm(name: str, pretrained: bool, options: Mapping[str, object], words: str) -> Made:
-    with _naming_options(f"timm:{name}", options):
+def _timm(name: str, pretrained: bool, options: Options, words: str) -> Made:
+    with naming_options(f"timm:{name}", options):
         model = timm.create_model(name, pretrained=pretrained, **options)
     config = resolve_model_data_config(model)
     channels, height, width = config["input_size"]
@@ -74,7 +76,7 @@ def _timm(name: str, pretrained: bool, options: Mapping[str, object], words: str
     )
 
 
-def from_torchvision(name: str, weights: str, options: Mapping[str, object]) -> Made:
+def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Made:
     """A classifier of torchvision; the input from the transforms of its published weights."""
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
@@ -86,7 +88,7 @@ def from_torchvision(name: str, weights: str, options: Mapping[str, object]) -> 
     entry = published[which] if which else published.DEFAULT
     if weights == "" or weights.partition(":")[0] == "hub":
         where = f"{entry.name}, {entry.url}"
-        with fetching(f"torchvision:{name}", where):
+        with fetching(f"torchvision:{name}", Place(where)):
             model = _torchvision(name, entry, options)
         return Made(model, _of_transforms(entry.transforms()), f"hub: {where}", True)
     options = dict(options)
@@ -96,8 +98,8 @@ def from_torchvision(name: str, weights: str, options: Mapping[str, object]) -> 
     return Made(_torchvision(name, None, options), _of_transforms(entry.transforms()), weights)
 
 
-def _torchvision(name: str, entry, options: Mapping[str, object]) -> nn.Module:
-    with _naming_options(f"torchvision:{name}", options):
+def _torchvision(name: str, entry, options: Options) -> nn.Module:
+    with naming_options(f"torchvision:{name}", options):
         return torchvision.models.get_model(name, weights=entry, **options)
 
 
@@ -113,7 +115,7 @@ def _of_transforms(preset) -> Input:
     )
 
 
-def from_package(name: str, weights: str, options: Mapping[str, object]) -> Made:
+def from_package(name: str, weights: str, options: Options, seed: int) -> Made:
     """One of the paper's networks; it takes the images of the paper's data."""
     if name not in models.MODELS:
         known = [f"equivar:{known}" for known in models.MODELS]
@@ -122,16 +124,15 @@ def from_package(name: str, weights: str, options: Mapping[str, object]) -> Made
         raise ValueError(f"equivar:{name} has no published weights: give a file, or 'random'")
     if name == "cnn7":
         options = {"in_channels": 1, **options}
-    seed = int(options.pop("seed", 0)) if "seed" in options else _drawn_seed()
-    with _naming_options(f"equivar:{name}", options):
-        model = models.build(name, seed=seed, **options)
+    with naming_options(f"equivar:{name}", options):
+        model = models.build(name, **{"seed": seed, **options})
     channels = first_channels(model)
-    side = 28 if name == "cnn7" else 32
-    scale = _PLAIN if name.startswith("toy-") else {"mean": Input.mean, "std": Input.std}
+    toy = name.startswith("toy-")
+    scale = _PLAIN if toy else {"mean": Input.mean, "std": Input.std}
     scale = {key: per_channel(values, channels) for key, values in scale.items()}
+    side = 28 if name == "cnn7" else 32
     taken = Input(channels, side, side, (side, side), **scale)
-    built_in = name.startswith("toy-")
-    return Made(model, taken, "built in" if built_in else (weights or "random"), built_in)
+    return Made(model, taken, "built in" if toy else (weights or "random"), trained=toy)
 
 
 def first_channels(model: nn.Module) -> int:
@@ -139,3 +140,44 @@ def first_channels(model: nn.Module) -> int:
     convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
     first = next(convolutions, None)
     return first.in_channels if first is not None else 3
+
+
+@contextmanager
+def naming_options(name: str, options: Options):
+    """ValueError with the options for whatever a builder says about them."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if not options:
+            raise
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise ValueError(f"{name} can not be built with {given}: {first_line(error)}") from error
+
+
+SOURCES = {"timm": from_timm, "torchvision": from_torchvision, "equivar": from_package}
+
+
+def unknown_source(name: str) -> ValueError:
+    """The error for a name without a known prefix: the libraries that have such a network."""
+    source, _, rest = name.rpartition(":")
+    there = [f"{known}:{rest}" for known, names in _all_names().items() if rest in names]
+    forms = "timm:NAME, torchvision:NAME, equivar:NAME or path/to/file.py:make_model"
+    said = f"unknown source {source!r}" if source else f"{name!r} does not say where it comes from"
+    hint = f" Did you mean {' or '.join(there)}?" if there else ""
+    return ValueError(f"{said}: a network is named {forms}.{hint}")
+
+
+def _all_names() -> dict[str, Iterable[str]]:
+    return {
+        "timm": timm.list_models(),
+        "torchvision": torchvision.models.list_models(module=torchvision.models),
+        "equivar": models.MODELS,
+    }
+
+
+def _unknown(library: str, name: str, known: Iterable[str], listing: str) -> ValueError:
+    near = [f"{library}:{one}" for one in get_close_matches(name.lower(), known, n=3, cutoff=0.5)]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return ValueError(f"unknown network '{library}:{name}'.{hint} {listing} lists them all.")

@@ -1,0 +1,101 @@
+"""`over="dataset"`: S over the cells of all images at once, as running sums."""
+
+import torch
+from torch import Tensor
+
+from equivar.measure.groups import Groups, jackknife
+from equivar.measure.score import KINDS, Score
+from equivar.similarity import FLAT, summed_products
+
+_FEW_CHANNELS = 128  # so few that the products of every image are held at once
+_ROUNDING = 1e-12  # share of a sum of squares that may be left where all else cancels
+
+
+class DatasetScores:
+    """`over="dataset"`: one vector per channel, of all cells of all images.
+
+    Sums are taken about each channel's mean in the first images (cosine: about 0) and in units of
+    its spread there, so that large means and extreme values lose nothing.
+    `F` is given as it is, not as unit maps.
+    """
+
+    def __init__(self, similarity: str, groups: Groups):
+        self.similarity, self.groups = similarity, groups
+        self.references: Tensor | None = None  # (2, C): of F, of G
+        self.scales: Tensor | None = None  # (2, C)
+        self.cells = torch.zeros(groups.count, dtype=torch.float64)
+        self.moments: Tensor | None = None  # (groups, 5, C): x, y, x^2, y^2, xy with x of F, y of G
+        self.products: Tensor | None = None  # (groups, C, C): y x^T
+
+    def add(self, g: Tensor, f: Tensor, first: int):
+        """Maps `(B, n, C)`, the first of them of image number `first`."""
+        if self.references is None:
+            self._start(g, f)
+        x, y = (
+            (z - reference) / scale
+            for z, reference, scale in zip((f, g), self.references, self.scales, strict=True)
+        )
+        member = self.groups.membership(first, len(f))
+        self.cells += member.sum(dim=1) * f.shape[1]
+        moments = torch.stack([z.sum(dim=1) for z in (x, y, x * x, y * y, x * y)], dim=1)
+        self.moments += (member.to(f.device) @ moments.double().flatten(1)).view_as(self.moments)
+        if f.shape[2] <= _FEW_CHANNELS:
+            products = torch.bmm(y.transpose(1, 2), x).flatten(1)
+            self.products += (member.to(products) @ products).view_as(self.products)
+            return
+        for group, run in self.groups.runs(first, len(f)):
+            self.products[group] += summed_products(y[run], x[run])
+
+    def _start(self, g: Tensor, f: Tensor):
+        channels = f.shape[2]
+        cells = torch.stack([f.flatten(0, 1), g.flatten(0, 1)])  # (2, B n, C)
+        means = cells.double().mean(dim=1)
+        about = means if self.similarity == "correlation" else torch.zeros_like(means)
+        self.references = about.to(f.dtype)
+        spread = (cells - self.references.unsqueeze(1)).abs().amax(dim=1)
+        self.scales = torch.where(spread > 0, spread, 1)
+        self.moments = f.new_zeros(self.groups.count, 5, channels, dtype=torch.float64)
+        self.products = f.new_zeros(self.groups.count, channels, channels)
+
+    def scores(self) -> dict[str, Score]:
+        if self.references is None:
+            return {kind: Score() for kind in KINDS}
+        cells, moments, products = (x.sum(dim=0) for x in (self.cells, self.moments, self.products))
+        whole = self._evaluate(cells, moments, products)
+        used = torch.nonzero(self.cells).flatten().tolist()
+        without = [
+            self._evaluate(
+                cells - self.cells[k], moments - self.moments[k], products - self.products[k]
+            )
+            for k in (used if len(used) > 1 else [])
+        ]
+        scores = {}
+        for kind, (value, undefined) in whole.items():
+            replicates = tuple(part[kind][0] for part in without)
+            scores[kind] = Score(value, jackknife(replicates), undefined, replicates)
+        return scores
+
+    def _evaluate(self, cells, moments: Tensor, products: Tensor) -> dict[str, tuple[float, float]]:
+        """Both kinds' score and share of undefined channels, from sums over cells."""
+        x, y, xx, yy, xy = moments / cells.to(moments.device)
+        products = products.double() / cells.item()
+        rounding = _ROUNDING * torch.stack([xx, yy])
+        if self.similarity == "correlation":
+            products -= torch.outer(y, x)
+            xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
+        means = torch.stack([x, y]) + self.references.double() / self.scales
+        variances = torch.stack([xx, yy])
+        defined = (variances > FLAT**2 * (variances + means**2)) & (variances > rounding)
+        inverse = torch.where(defined, variances, 1).rsqrt()
+        s = products * inverse[0] * inverse[1].unsqueeze(1)
+        best = s.masked_fill(~defined[0], -torch.inf).amax(dim=1)
+        own = xy * inverse[0] * inverse[1]
+        has = {"invariance": defined[0] & defined[1], "equivariance": defined[1] & defined[0].any()}
+        values = {"invariance": own, "equivariance": best}
+        return {
+            kind: (
+                values[kind][ok].clamp(-1, 1).mean().item(),
+                1 - ok.double().mean().item(),
+            )
+            for kind, ok in has.items()
+        }

@@ -1,0 +1,252 @@
+"""Chapter 09, a network of the reader's own: measured, summed up, and looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from equivar import networks
+from equivar.features import Layers
+from equivar.images_folder import DatasetImages, FolderImages, open_images
+from equivar.measure import measure, summarise
+from equivar.networks import Network
+from equivar.profiles import Own
+from equivar.similarity import pairwise
+from equivar.transforms import Rotation, Shift, diagonal_shifts, rotations
+
+MATCHED = 100  # images over which the channels that are drawn are matched
+_PAIRS_BYTES = 2**28  # of the channel-by-channel similarities of a batch
+_FORMS = "rotations, rotation-90, rotation-180, rotation-270, shift-3, shifts:1-16, shifts:4-16:4"
+
+
+def parse_transforms(text: str | Sequence[str]) -> list[Rotation | Shift]:
+    """`rotations`, `rotation-90`, `shift-3`, `shifts:1-16`, `shifts:4-16:4` (every fourth).
+
+    Several stand in a list, or in one string with commas. ValueError tells what can not be read.
+    """
+    words = text.split(",") if isinstance(text, str) else list(text)
+    found = [transform for word in words for transform in _transforms(word.strip())]
+    if not found:
+        raise ValueError(f"no transformations named; there are {_FORMS}")
+    return list(dict.fromkeys(found))
+
+
+def _transforms(word: str) -> list[Rotation | Shift]:
+    if word == "rotations":
+        return rotations()
+    if turn := re.fullmatch(r"rotation-(90|180|270)", word):
+        return [Rotation(int(turn[1]) // 90)]
+    if shift := re.fullmatch(r"shift-(\d+)", word):
+        return [Shift(int(shift[1]))]
+    if many := re.fullmatch(r"shifts:(\d+)-(\d+)(?::([1-9]\d*))?", word):
+        return diagonal_shifts(int(many[1]), int(many[2]))[:: int(many[3] or 1)]
+    near = get_close_matches(word, _FORMS.split(", "), n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f"transformation {word!r} can not be read.{hint} There are {_FORMS}")
+
+
+def measured(
+    network: Network,
+    images: FolderImages | DatasetImages,
+    transforms: Sequence[Rotation | Shift],
+    **options: object,
+) -> pd.DataFrame:
+    """`equivar.measure`, with where network and images came from in `attrs`; `options` are its."""
+    networks.check(network)
+    table = measure(network.model, images, transforms, **options)
+    packages = ("timm", "torchvision", "numpy")
+    table.attrs |= {
+        "network": network.name,
+        "weights": network.weights,
+        "weights_sha256": network.sha256,
+        "input": asdict(network.input),
+        "transforms": [transform.name for transform in transforms],
+        "images": images.name,
+        "images_chosen": len(images.dataset),
+        "images_skipped": [str(path) for path in images.skipped],
+        "layers": list(dict.fromkeys(table["layer"])),
+        "versions": table.attrs["versions"] | {name: version(name) for name in packages},
+    }
+    return table
+
+
+def by_part(table: pd.DataFrame) -> pd.DataFrame:
+    """Means by sort of transformation and part: score, 95 % half interval and chance of both kinds.
+
+    Rows (transforms, part), columns (kind, value).
+    """
+    sort = table["transform"].str.partition("-")[0] + "s"
+    summary = summarise(table.assign(transforms=sort), by=["transforms", "part"])
+    summary["±"] = 1.96 * summary["se"]
+    wide = summary.pivot(
+        index=["transforms", "part"], columns="kind", values=["score", "±", "chance"]
+    )
+    order = list(dict.fromkeys(zip(summary["transforms"], summary["part"], strict=True)))
+    kinds = ("invariance", "equivariance")
+    columns = [(value, kind) for kind in kinds for value in ("score", "±", "chance")]
+    wide = wide.loc[sorted(order, key=lambda row: row[0]), columns].swaplevel(axis=1)
+    return wide.rename_axis(columns=(None, None)).astype(float)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel beside its match: maps of one image and their similarity there."""
+
+    channel: int
+    match: int
+    similarity: float
+    f: np.ndarray  # F = T f(x) of the match, (h, w) compared cells
+    g: np.ndarray  # G = f(T x) of the channel
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One image in one layer: the channels that are most and least equivariant."""
+
+    layer: str
+    transform: str
+    image: np.ndarray  # (H, W, 3) or (H, W), values 0..1
+    moved: np.ndarray  # T x
+    most: list[Channel]
+    least: list[Channel]
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """Chapter 09: the scores, what was measured in words, and channels to look at."""
+
+    table: pd.DataFrame
+    examples: Examples
+    facts: pd.Series
+
+
+def own(p: Own) -> OwnNetwork:
+    """Chapter 09: any network on any images, and one image's maps in one layer."""
+    network = networks.load(p.network, p.weights, options=p.options, seed=p.seed)
+    network = network.with_input(size=p.size or None)
+    images = open_images(p.images, network.input, p.count, p.batch_size)
+    transforms = parse_transforms(p.transforms)
+    options = {"layers": list(p.layers) or None, "match": p.match}
+    table = measured(network, images, transforms, **options)
+    layer = p.shown_layer or first_of_middle(table)
+    examples = look(network, images, layer, transforms[0], p.shown, p.pairs)
+    facts = {
+        "network": network.name,
+        "weights": Path(network.weights).name + ("" if network.trained else ": untrained"),
+        "images": f"{table['images'].min()} of {images.name}",
+        "input": str(network.input),
+        "transformations": ", ".join(p.transforms),
+        "layers": table["layer"].nunique(),
+        "image shown": p.shown,
+        "layer shown": layer,
+    }
+    return OwnNetwork(table, examples, pd.Series(facts, name=""))
+
+
+def first_of_middle(table: pd.DataFrame) -> str:
+    """The first layer of the middle part that has maps; of the network, where there is none."""
+    spatial = table[table["height"] * table["width"] > 1]
+    if spatial.empty:
+        raise ValueError("no layer has more than one cell, so there are no maps to show")
+    middle = spatial[spatial["part"] == "middle"]
+    return (spatial if middle.empty else middle).sort_values("index")["layer"].iloc[0]
+
+
+def look(
+    network: Network,
+    images: FolderImages | DatasetImages,
+    layer: str,
+    transform: Rotation | Shift,
+    shown: int = 0,
+    pairs: int = 3,
+) -> Examples:
+    """The channels of `layer` that are most and least equivariant for one image, and their maps.
+
+    The match of channel c, the c' with the largest mean of S(G_c, F_c'), is chosen over the first
+    images as the measure does; channels are ordered by S with their match on the image `shown`.
+    """
+    sums = counts = 0
+    kept, first = None, 0
+    for batch in images:
+        if first >= max(MATCHED, shown + 1):
+            break
+        for part in batch.split(8):
+            f, g = layer_maps(network.model, layer, part, transform)
+            if first <= shown < first + len(part):
+                at = shown - first
+                kept = part[at], f[at], g[at]
+            if first < MATCHED:
+                total, count = _summed(g, f)
+                sums, counts = sums + total, counts + count
+            first += len(part)
+    if kept is None:
+        raise ValueError(f"image {shown} is to be shown, but there are only {first}")
+    best = torch.where(counts > 0, sums / counts, -torch.inf).max(dim=1)
+    x, f, g = kept
+    channels = _channels(f, g, best.indices.masked_fill(best.values.isinf(), -1))
+    if not channels:
+        raise ValueError(f"layer {layer!r}: no channel varies over image {shown}")
+    pictures = [_picture(image, network) for image in (x, transform.on_images(x))]
+    pairs = max(1, min(pairs, len(channels) // 2))
+    return Examples(layer, transform.name, *pictures, channels[:pairs], channels[-pairs:])
+
+
+def _channels(f: Tensor, g: Tensor, match: Tensor) -> list[Channel]:
+    """Each channel of one image beside its match, the most alike first; undefined ones left out."""
+    kept = torch.nonzero(match >= 0).flatten().tolist()
+    found = []
+    for c in kept:
+        other = int(match[c])
+        s = pairwise(g[None, c : c + 1], f[None, other : other + 1]).item()
+        found.append(Channel(c, other, s, f[other].numpy(), g[c].numpy()))
+    found = [channel for channel in found if not np.isnan(channel.similarity)]
+    return sorted(found, key=lambda channel: -channel.similarity)
+
+
+def layer_maps(
+    model: nn.Module, layer: str, images: Tensor, transform: Rotation | Shift
+) -> tuple[Tensor, Tensor]:
+    """`F = T f(x)` and `G = f(T x)` of one layer at the compared cells, (B, C, h, w) each."""
+    moved: list[Tensor] = []
+    with Layers(model, [layer]) as hooked:
+        f = hooked.probe(images)[0]
+        hooked.run(transform.on_images(images), lambda _, output: moved.append(output.clone()))
+        shape = hooked.shapes[0]
+    f = shape.maps(f).permute(0, 3, 1, 2).float()  # (B, C, H, W)
+    g = shape.maps(moved[0], transform.swaps_sides).permute(0, 3, 1, 2).float()
+    if isinstance(transform, Rotation):
+        return transform.on_images(f), g
+    for dim, size, stride in (
+        (2, shape.grid.height, shape.grid.rows),
+        (3, shape.grid.width, shape.grid.columns),
+    ):
+        steps = transform.steps(size, stride, "zero", "bilinear")
+        if steps is None:
+            raise ValueError(f"{transform.name} leaves no cell of layer {layer!r} to compare")
+        f, g = steps.source(f, dim), steps.target(g, dim)
+    return f, g
+
+
+def _summed(g: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums over images of S(G_c, F_c') and how many images have it, (C, C') each."""
+    few = max(1, _PAIRS_BYTES // (4 * g.shape[1] ** 2))
+    parts = [pairwise(*pair) for pair in zip(g.split(few), f.split(few), strict=True)]
+    return (
+        sum(part.nansum(dim=0) for part in parts),
+        sum((~part.isnan()).sum(dim=0) for part in parts),
+    )
+
+
+def _picture(image: Tensor, network: Network) -> np.ndarray:
+    """A normalised image (C, H, W) as pixels (H, W, 3) or (H, W) in 0..1; shifted-in ones grey."""
+    mean, std = (torch.tensor(x)[:, None, None] for x in (network.input.mean, network.input.std))
+    return (image * std + mean).clamp(0, 1).permute(1, 2, 0).squeeze(-1).numpy()
