@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import equivar
 from equivar.measure import COLUMNS
+from equivar.measure.dataset_scores import DatasetScores
 
 IMAGES = torch.rand(13, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 TURN = [equivar.Rotation(1)]
@@ -317,3 +318,12 @@ def test_images_move_down_and_right():
     wrapped = equivar.Shift(1).on_images(x, "wrap")[0, 0]
     assert wrapped.tolist() == [[8, 6, 7], [2, 0, 1], [5, 3, 4]]
     assert torch.equal(equivar.Rotation(1).on_images(x), torch.rot90(x, 1, (2, 3)))
+
+
+def test_no_score_is_made_from_a_sum_half_added_to(monkeypatch):
+    def fail(*args):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(DatasetScores, "add", fail)
+    with pytest.raises(MemoryError, match="scoring layer 'head:input': give a smaller batch_size"):
+        measure(Net())

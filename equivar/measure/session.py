@@ -96,6 +96,7 @@ class Session:
             return self.layers.probe(self._laid_out(chunk))
         except RuntimeError as error:
             if "view size is not compatible" not in str(error):
+                error.add_note(f"while the first images, {tuple(chunk.shape)}, went through")
                 raise
             self._layout = torch.contiguous_format  # the network's own code relies on it
             return self.layers.probe(self._laid_out(chunk))
@@ -127,9 +128,9 @@ class Session:
             if i not in finished and comparison.measurable:
                 maps = self._read(i, output, transform.swaps_sides)
                 self._check_grid(i, maps, transform)
-                with self._naming(i, len(output), first):
+                with self._naming(i, len(output), first), _no_second_try(self.layers.names[i]):
                     comparison.add(originals[i], maps, first)
-                finished.add(i)
+                finished.add(i)  # not again, should a later layer run out of memory
 
         if self._attempt(lambda: self.layers.run(moved, consume) or True, len(chunk)):
             self.advance(len(chunk))
@@ -144,8 +145,7 @@ class Session:
         try:
             return forward()
         except RuntimeError as error:  # torch.OutOfMemoryError is one
-            short = isinstance(error, torch.OutOfMemoryError) or "t allocate memory" in str(error)
-            if not short or images < 2:
+            if not _short_of_memory(error) or images < 2:
                 raise
         if self.limits.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -216,3 +216,21 @@ class Session:
                 f"NaN or infinity in the output of layer {self.layers.names[i]!r} "
                 f"for images {first} to {first + images - 1}"
             ) from None
+
+
+def _short_of_memory(error: RuntimeError) -> bool:
+    """Whether a device or the machine could not give a tensor its memory."""
+    return isinstance(error, torch.OutOfMemoryError) or "t allocate memory" in str(error)
+
+
+@contextmanager
+def _no_second_try(layer: str):
+    """Running out of memory here may leave a sum half added to: stop instead of going on."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _short_of_memory(error):
+            raise
+        raise MemoryError(
+            f"out of memory while scoring layer {layer!r}: give a smaller batch_size"
+        ) from error
