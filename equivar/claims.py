@@ -76,7 +76,7 @@ def claim_3_3a(blocks: pd.DataFrame, seed: int = 0) -> Verdict:
         high,
         greater_than_zero(low, high),
         f"over {len(wide)} layers the correlation with the mean activation is, for {pairs}: "
-        f"{effect:.2f} more by cosine, {_interval(low, high)}",
+        f"a difference of {effect:.2f} on average, {_interval(low, high)}",
     )
 
 

@@ -104,7 +104,9 @@ def measure(
         `kind` ("invariance", "equivariance"), `over`, `score` in [-1, 1], `se` (standard error over
         images; by the jackknife over groups of images where the score is no mean over images),
         `chance` (the same score against another image), `images`, `undefined` (the share of
-        (image, channel) without a score: maps that do not vary). All undefined: score NaN.
+        (image, channel) without a score: maps that do not vary). All undefined: score NaN. Where
+        some are, invariance and equivariance weigh the rest differently (per image, per channel),
+        so that the latter may come out a little lower.
         `table.attrs` holds the settings and versions, and what `equivar.summarise` needs to average
         rows with the right standard errors.
 
