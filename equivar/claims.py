@@ -177,5 +177,5 @@ def _interval(low: float, high: float) -> str:
 
 
 def _bound(value: float) -> str:
-    """A small bound, rounded up to a power of ten."""
-    return "0" if value == 0 else f"{10.0 ** np.ceil(np.log10(value)):g}"
+    """A small bound, rounded up to a power of ten; single precision resolves no less than 1e-7."""
+    return f"{10.0 ** np.ceil(np.log10(max(value, 1e-7))):g}"

@@ -18,27 +18,36 @@ class NotFiniteError(ValueError):
 
 FLAT = 1e-5  # a map is undefined when its deviation is at most this share of its root mean square
 _MOSTLY_MEAN = 1e-3  # below this share of variance in the mean square, one pass is not exact enough
+_MANY_PRODUCTS = 4e6  # below which setting up a convolution takes longer than it saves
 _TINY = 1e-30  # squares below this may have lost digits
 
 
-def unit_maps(maps: Tensor, similarity: str = "correlation") -> tuple[Tensor, Tensor]:
+def unit_maps(
+    maps: Tensor,
+    similarity: str = "correlation",
+    out: Tensor | None = None,
+    scratch: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """Each map centred (correlation only) and scaled to length 1, so that S is a dot product.
 
     `maps (B, n, C)` -> unit maps `(B, n, C)`, undefined ones 0, and which are defined `(B, C)`.
+    The result is written to `out`, and `scratch` is used on the way, where they are given.
     """
-    maps, inverse_length, defined = lengths(maps, similarity)
+    maps, inverse_length, defined = lengths(maps, similarity, scratch)
     if similarity == "correlation":
-        maps = maps - maps.mean(dim=1, keepdim=True)
-    return maps * inverse_length.unsqueeze(1), defined
+        maps = torch.sub(maps, maps.mean(dim=1, keepdim=True), out=out)
+    return torch.mul(maps, inverse_length.unsqueeze(1), out=out), defined
 
 
-def scaled_maps(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor]:
+def scaled_maps(
+    maps: Tensor, similarity: str, out: Tensor | None = None, scratch: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """As `unit_maps`, but not centred: enough where the other side is.
 
     The dot product of a map with a centred one does not change when its own mean is taken out.
     """
-    maps, inverse_length, defined = lengths(maps, similarity)
-    return maps * inverse_length.unsqueeze(1), defined
+    maps, inverse_length, defined = lengths(maps, similarity, scratch)
+    return torch.mul(maps, inverse_length.unsqueeze(1), out=out), defined
 
 
 def summed_products(g: Tensor, f: Tensor) -> Tensor:
@@ -49,7 +58,8 @@ def summed_products(g: Tensor, f: Tensor) -> Tensor:
     fast as its own matrix product on an AMD EPYC with AVX-512 (benchmarks/matrix_products.py).
     """
     images, cells, channels = f.shape
-    if _convolves(f) and images * cells >= channels // 4:
+    worth_it = images * cells >= channels // 4 and images * cells * channels**2 >= _MANY_PRODUCTS
+    if worth_it and _convolves(f):
         x, dy = (z.unsqueeze(1).permute(0, 3, 1, 2) for z in (f, g))  # (B, C, 1, n)
         return conv2d_weight(x, (g.shape[2], channels, 1, 1), dy)[:, :, 0, 0]
     return g.flatten(0, 1).T @ f.flatten(0, 1)
@@ -64,7 +74,9 @@ def _convolves(maps: Tensor) -> bool:
     )
 
 
-def lengths(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor, Tensor]:
+def lengths(
+    maps: Tensor, similarity: str, scratch: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """The length of each map about its mean (cosine: about 0), without writing centred maps.
 
     `maps (B, n, C)` -> maps, 1 / length `(B, C)`, which are defined `(B, C)`; 0 where undefined.
@@ -73,7 +85,7 @@ def lengths(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor, Tensor]:
     Raises NotFiniteError for NaN and infinity.
     """
     n, exact = maps.shape[1], maps
-    square = (maps * maps).sum(dim=1)  # (B, C)
+    square = torch.mul(maps, maps, out=scratch).sum(dim=1)  # (B, C)
     mean = maps.mean(dim=1) if similarity == "correlation" else torch.zeros_like(square)
     varying = square - n * mean * mean
     if not _one_pass_is_enough(maps, square, varying):
@@ -91,10 +103,11 @@ def lengths(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor, Tensor]:
 
 def _one_pass_is_enough(maps: Tensor, square: Tensor, varying: Tensor) -> bool:
     """Whether rounding shows nowhere: no mean much above the deviation, no under- or overflow."""
-    tiny = square < _TINY
-    if tiny.any() and maps.transpose(1, 2)[tiny].any():
-        return False
-    return not ((varying <= _MOSTLY_MEAN * square) & ~tiny).any() and bool(square.isfinite().all())
+    sound = (varying > _MOSTLY_MEAN * square) & (square > _TINY)  # false for NaN, inf - inf too
+    if sound.all():
+        return bool(square.isfinite().all())
+    rest = maps.transpose(1, 2)[~sound]  # (maps, n): no harm where they are all 0
+    return not rest.any() and bool(square.isfinite().all())
 
 
 def pairwise(g: Tensor, f: Tensor, similarity: str = "correlation") -> Tensor:

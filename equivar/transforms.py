@@ -37,6 +37,9 @@ class Rotation:
         """Whether height and width change places."""
         return self.quarter_turns % 2 == 1
 
+    def inverse(self) -> "Rotation":
+        return Rotation(-self.quarter_turns)
+
     def on_images(self, images: Tensor, border: str = "zero") -> Tensor:
         """Turn images, maps or cell numbers `(..., H, W)`; `border` plays no part."""
         return torch.rot90(images, self.quarter_turns, dims=(-2, -1))

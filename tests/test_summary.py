@@ -9,7 +9,7 @@ from torch import nn
 import equivar
 
 IMAGES = torch.rand(40, 3, 10, 10, generator=torch.Generator().manual_seed(4)).double()
-GROUPS, BLOCK = 10, 2  # two blocks of two images each
+GROUPS, BLOCK = 10, 4
 
 
 def network():

@@ -10,6 +10,7 @@ from equivar.measure.dataset_scores import DatasetScores
 from equivar.measure.groups import ONE_GROUP, Groups
 from equivar.measure.image_scores import ImageScores, Pairs
 from equivar.measure.score import Score
+from equivar.measure.workspace import Workspace
 from equivar.similarity import NotFiniteError, scaled_maps, unit_maps
 from equivar.transforms import Rotation, Shift
 
@@ -81,27 +82,40 @@ class Comparison:
         )
         return None if None in steps else steps
 
-    def add(self, original: Original, moved: Tensor, first: int):
+    def add(self, original: Original, moved: Tensor, first: int, workspace: Workspace):
         """Compare the maps `moved (B, H, W, C)` of transformed images with the original ones.
 
         `first` is the number of the first image. Raises NotFiniteError for NaN and infinity.
         """
-        for dim, steps in enumerate(self.steps, start=1):
-            moved = steps.target(moved, dim)
-        g = moved.flatten(1, 2)  # (B, n, C)
+        g = self._compared(moved, workspace)
         if self.per_image:
-            self._add_per_image(original, g, first)
+            self._add_per_image(original, g, first, workspace)
         else:
             self._add_jointly(original, g, first)
 
-    def _add_per_image(self, original: Original, g: Tensor, first: int):
+    def _compared(self, moved: Tensor, workspace: Workspace) -> Tensor:
+        """`G`, the transformed images' maps at the compared cells: (B, n, C).
+
+        Under a turn its cells are put in the order of the original map, which is the same as
+        turning that one, and once a turn instead of once for each image of a pair.
+        """
+        if self.shape.spatial and isinstance(self.transform, Rotation):
+            cells = moved.flatten(1, 2)
+            out = workspace.take("G", cells.shape, cells)
+            return torch.index_select(cells, 1, self._order(cells.device), out=out)
+        for dim, steps in enumerate(self.steps, start=1):
+            moved = steps.target(moved, dim)
+        return moved.flatten(1, 2)
+
+    def _add_per_image(self, original: Original, g: Tensor, first: int, workspace: Workspace):
         """S over each image's cells; for chance, beside the image before."""
         if isinstance(self.transform, Rotation):
-            f, defined = original.unit
-            f = f.flatten(1, 2).index_select(1, self._order(f.device))
+            f, defined = original.unit[0].flatten(1, 2), original.unit[1]
         else:
             f, defined = unit_maps(self._transformed(original.maps), self.options.similarity)
-        pairs = Pairs(*scaled_maps(g, self.options.similarity), f, defined, first)
+        scratch, out = (workspace.take(name, g.shape, g) for name in ("scratch", "G"))
+        scaled = scaled_maps(g, self.options.similarity, out, scratch)
+        pairs = Pairs(*scaled, f, defined, first, scratch)
         self.real.add(pairs)
         if self.chance is None:
             return
@@ -127,18 +141,17 @@ class Comparison:
 
     def _transformed(self, maps: Tensor) -> Tensor:
         """`F`, the original maps transformed, at the compared cells: (B, n, C)."""
-        if self.shape.spatial and isinstance(self.transform, Rotation):
-            return maps.flatten(1, 2).index_select(1, self._order(maps.device))
         for dim, steps in enumerate(self.steps, start=1):
             maps = steps.source(maps, dim)
         return maps.flatten(1, 2)
 
     def _order(self, device) -> Tensor:
-        """Which cell of the original map each cell of the turned one holds: (n,)."""
+        """Which cell of the turned map each cell of the original one has become: (n,)."""
         if self.order is None:
-            height, width = self.shape.grid.height, self.shape.grid.width
-            cells = torch.arange(height * width, device=device).view(height, width)
-            self.order = self.transform.on_images(cells).flatten()
+            grid = self.shape.grid.turned() if self.transform.swaps_sides else self.shape.grid
+            cells = torch.arange(grid.height * grid.width, device=device)
+            cells = cells.view(grid.height, grid.width)
+            self.order = self.transform.inverse().on_images(cells).flatten()
         return self.order
 
     def scores(self) -> dict[str, tuple[Score, float]]:

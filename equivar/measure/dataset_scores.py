@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from equivar.measure.groups import Groups, jackknife
+from equivar.measure.groups import Groups, at_once, jackknife
 from equivar.measure.score import KINDS, Score
 from equivar.similarity import FLAT, summed_products
 
@@ -61,41 +61,48 @@ class DatasetScores:
         if self.references is None:
             return {kind: Score() for kind in KINDS}
         cells, moments, products = (x.sum(dim=0) for x in (self.cells, self.moments, self.products))
-        whole = self._evaluate(cells, moments, products)
-        used = torch.nonzero(self.cells).flatten().tolist()
-        without = [
-            self._evaluate(
-                cells - self.cells[k], moments - self.moments[k], products - self.products[k]
+        whole = self._evaluate(cells[None], moments[None], products[None])
+        used = torch.nonzero(self.cells).flatten()
+        replicates: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for some in used.split(at_once(products)) if len(used) > 1 else ():
+            rest = (
+                cells - self.cells[some],
+                moments - self.moments[some],
+                products - self.products[some],
             )
-            for k in (used if len(used) > 1 else [])
-        ]
-        scores = {}
-        for kind, (value, undefined) in whole.items():
-            replicates = tuple(part[kind][0] for part in without)
-            scores[kind] = Score(value, jackknife(replicates), undefined, replicates)
-        return scores
+            for kind, (values, _) in self._evaluate(*rest).items():
+                replicates[kind] += values.tolist()
+        return {
+            kind: Score(
+                values.item(), jackknife(replicates[kind]), share.item(), tuple(replicates[kind])
+            )
+            for kind, (values, share) in whole.items()
+        }
 
-    def _evaluate(self, cells, moments: Tensor, products: Tensor) -> dict[str, tuple[float, float]]:
-        """Both kinds' score and share of undefined channels, from sums over cells."""
-        x, y, xx, yy, xy = moments / cells.to(moments.device)
-        products = products.double() / cells.item()
+    def _evaluate(self, cells: Tensor, moments: Tensor, products: Tensor):
+        """From K sums over cells, kind -> K scores and shares of undefined channels.
+
+        cells (K,), moments (K, 5, C), products (K, C, C).
+        """
+        x, y, xx, yy, xy = (moments / cells.to(moments.device)[:, None, None]).unbind(dim=1)
+        products = products.double() / cells.to(moments.device)[:, None, None]
         rounding = _ROUNDING * torch.stack([xx, yy])
         if self.similarity == "correlation":
-            products -= torch.outer(y, x)
+            products = products - y[:, :, None] * x[:, None, :]
             xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
-        means = torch.stack([x, y]) + self.references.double() / self.scales
-        variances = torch.stack([xx, yy])
+        means = torch.stack([x, y]) + (self.references.double() / self.scales)[:, None]
+        variances = torch.stack([xx, yy])  # (2, K, C)
         defined = (variances > FLAT**2 * (variances + means**2)) & (variances > rounding)
         inverse = torch.where(defined, variances, 1).rsqrt()
-        s = products * inverse[0] * inverse[1].unsqueeze(1)
-        best = s.masked_fill(~defined[0], -torch.inf).amax(dim=1)
-        own = xy * inverse[0] * inverse[1]
-        has = {"invariance": defined[0] & defined[1], "equivariance": defined[1] & defined[0].any()}
-        values = {"invariance": own, "equivariance": best}
+        s = products * inverse[0][:, None, :] * inverse[1][:, :, None]
+        best = s.masked_fill_(~defined[0][:, None, :], -torch.inf).amax(dim=2)
+        any_f = defined[0].any(dim=1, keepdim=True)
+        values = {"invariance": xy * inverse[0] * inverse[1], "equivariance": best}
+        has = {"invariance": defined[0] & defined[1], "equivariance": defined[1] & any_f}
         return {
             kind: (
-                values[kind][ok].clamp(-1, 1).mean().item(),
-                1 - ok.double().mean().item(),
+                values[kind].clamp(-1, 1).masked_fill(~ok, 0).sum(dim=1) / ok.sum(dim=1),
+                1 - ok.double().mean(dim=1),
             )
             for kind, ok in has.items()
         }

@@ -7,7 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-_LARGEST_BLOCK = 32  # enough images for a fast matrix product
+_LARGEST_BLOCK = 64  # enough images for a fast matrix product
+
+_NUMBERS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Groups:
 
     @classmethod
     def of(cls, count: int, images: int | None) -> "Groups":
-        """At least two blocks a group, where the number of images is known to allow it."""
-        block = 16 if images is None else images // (2 * count)
+        """As many images a block as give every group one, where their number is known."""
+        block = 16 if images is None else -(-images // count)
         return cls(count, min(max(block, 1), _LARGEST_BLOCK))
 
     def runs(self, first: int, images: int) -> tuple[tuple[int, slice], ...]:
@@ -51,6 +53,11 @@ def _membership(groups: Groups, first: int, images: int) -> Tensor:
     for group, run in _runs(groups, first, images):
         member[group, run] = 1
     return member
+
+
+def at_once(products: Tensor) -> int:
+    """How many (C, C) matrices are evaluated together: many small ones, one large one."""
+    return max(1, _NUMBERS_AT_ONCE // products.numel())
 
 
 def jackknife(replicates) -> float:

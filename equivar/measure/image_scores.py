@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from equivar.measure.groups import Groups, jackknife
+from equivar.measure.groups import Groups, at_once, jackknife
 from equivar.measure.score import Score
 from equivar.similarity import summed_products
 
@@ -25,6 +25,7 @@ class Pairs:
     f: Tensor  # (B, n, C)
     f_defined: Tensor  # (B, C)
     first: int = 0
+    scratch: Tensor | None = None  # (B, n, C), to be overwritten
 
     def images(self, start: int, stop: int, f_start: int) -> "Pairs":
         """Images start..stop of G, beside the images of F from `f_start` on."""
@@ -107,7 +108,7 @@ class ImageScores:
             channels = pairs.f.shape[2]
             self.invariance.add_sum(trace / channels, len(pairs), channels)
             return
-        s = (pairs.g * pairs.f).sum(dim=1)  # (B, C)
+        s = torch.mul(pairs.g, pairs.f, out=pairs.scratch).sum(dim=1)  # (B, C)
         defined = None if complete else pairs.g_defined & pairs.f_defined
         self.invariance.add(s, defined, pairs.first)
 
@@ -174,22 +175,27 @@ class MatchedSums:
     def score(self) -> Score:
         if self.sums is None:
             return Score()
-        total, images = self.sums.sum(dim=0), int(self.images.sum())
+        total, images = self.sums.sum(dim=0), self.images.sum()
         missing = None if self.missing is None else self.missing.sum(dim=0, dtype=torch.int32)
+        best = _best(total[None], images[None], None if missing is None else missing[None])
+        used = torch.nonzero(self.images).flatten()
         replicates = []
-        used = torch.nonzero(self.images).flatten().tolist()
-        for group in used if len(used) > 1 else []:
-            lost = None if missing is None else missing - self.missing[group]
-            rest = images - int(self.images[group])
-            replicates.append(_best(total - self.sums[group], rest, lost))
-        best = _best(total, images, missing)
-        return Score(best, jackknife(replicates), self.undefined / self.seen, tuple(replicates))
+        for some in used.split(at_once(total)) if len(used) > 1 else ():
+            lost = None if missing is None else missing - self.missing[some]
+            replicates += _best(total - self.sums[some], images - self.images[some], lost)
+        return Score(best[0], jackknife(replicates), self.undefined / self.seen, tuple(replicates))
 
 
-def _best(sums: Tensor, images: int, missing: Tensor | None) -> float:
-    """The mean over channels of the best average S; NaN when no pair was ever defined."""
+def _best(sums: Tensor, images: Tensor, missing: Tensor | None) -> list[float]:
+    """The mean over channels of the best average S; NaN when no pair was ever defined.
+
+    Sums and counts of missing images (K, C, C), images (K,) -> K scores.
+    """
+    count = images.to(sums)[:, None, None]
     if missing is None:
-        return (sums / images).amax(dim=1).clamp(-1, 1).double().mean().item()
-    count = images - missing
-    best = (sums / count).masked_fill(count == 0, -torch.inf).amax(dim=1)
-    return best[best > -torch.inf].clamp(-1, 1).double().mean().item()
+        return (sums / count).amax(dim=2).clamp(-1, 1).double().mean(dim=1).tolist()
+    count = count - missing
+    best = (sums / count).masked_fill(count == 0, -torch.inf).amax(dim=2)  # (K, C)
+    defined = best > -torch.inf
+    best = best.clamp(-1, 1).double().masked_fill(~defined, 0)
+    return (best.sum(dim=1) / defined.sum(dim=1)).tolist()

@@ -18,7 +18,7 @@ def chunks(images, size: "ChunkSize", device, dtype) -> Iterator[Tensor]:
         batch = _checked(batch, number, isinstance(images, Tensor))
         start = 0
         while start < len(batch):
-            chunk = batch[start : start + size.images]
+            chunk = batch[start : start + size.images - count % size.images]  # in step with count
             start += len(chunk)
             count += len(chunk)
             chunk = chunk.to(device=device, dtype=dtype)

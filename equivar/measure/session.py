@@ -12,6 +12,7 @@ from equivar.features import Layers
 from equivar.measure.comparison import Comparison, Options, Original, Transform
 from equivar.measure.groups import Groups
 from equivar.measure.images import ChunkSize, chunks, count_images, is_one_pass
+from equivar.measure.workspace import Workspace
 from equivar.similarity import NotFiniteError, unit_maps
 from equivar.transforms import Rotation, Shift
 
@@ -48,6 +49,7 @@ class Session:
         self.layers, self.images, self.transforms = layers, images, transforms
         self.options, self.limits, self.advance = options, limits, advance
         self.comparisons: dict[tuple[int, Transform], Comparison] = {}
+        self.workspace = Workspace()
         self.count = 0  # images measured
         self.at_once = len(transforms)  # transformations in one pass over the images
         self._size = ChunkSize(min(_PROBE_IMAGES, limits.batch_size))
@@ -107,7 +109,11 @@ class Session:
             kinds = {isinstance(transform, Rotation) for transform in self.transforms}
             if True in kinds:
                 with self._naming(i, len(output)):
-                    unit, defined = unit_maps(maps.flatten(1, 2), self.options.similarity)
+                    cells = maps.flatten(1, 2)
+                    out, scratch = (
+                        self.workspace.take(name, cells.shape, cells) for name in (i, "scratch")
+                    )
+                    unit, defined = unit_maps(cells, self.options.similarity, out, scratch)
                 unit = unit.view(maps.shape), defined
             if False not in kinds:
                 return Original(None, unit)
@@ -129,7 +135,7 @@ class Session:
                 maps = self._read(i, output, transform.swaps_sides)
                 self._check_grid(i, maps, transform)
                 with self._naming(i, len(output), first), _no_second_try(self.layers.names[i]):
-                    comparison.add(originals[i], maps, first)
+                    comparison.add(originals[i], maps, first, self.workspace)
                 finished.add(i)  # not again, should a later layer run out of memory
 
         if self._attempt(lambda: self.layers.run(moved, consume) or True, len(chunk)):
