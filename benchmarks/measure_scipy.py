@@ -1,6 +1,7 @@
 """Against a loop over images and pairs of channels with scipy. Goal: at least 100 times faster."""
 
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -27,12 +28,12 @@ def looped(model: nn.Module, images: Tensor) -> dict[str, float]:
     for i, name in enumerate(LAYERS):
         f, g = np.rot90(maps[i][0], axes=(2, 3)), maps[i][1]
         channels = f.shape[1]
-        s = np.zeros((channels, channels))
+        s = np.full((len(images), channels, channels), np.nan)
         for image in range(len(images)):
             for c in range(channels):
                 for d in range(channels):
-                    s[c, d] += pearsonr(g[image, c].ravel(), f[image, d].ravel())[0]
-        scores[name] = (s / len(images)).max(axis=1).mean()
+                    s[image, c, d] = pearsonr(g[image, c].ravel(), f[image, d].ravel())[0]
+        scores[name] = np.nanmean(np.nanmax(np.nanmean(s, axis=0), axis=1))
     return scores
 
 
@@ -44,6 +45,7 @@ def measured(model: nn.Module, images: Tensor) -> dict[str, float]:
 def main(count: int = 4):
     model = models.build("resnet20").eval()
     images = torch.randn(count, 3, 32, 32)
+    warnings.simplefilter("ignore", RuntimeWarning)  # of dead channels
     measured(model, images)
     begin = time.perf_counter()
     slow = looped(model, images)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from equivar.measure.groups import Groups, at_once, jackknife
+from equivar.measure.groups import Groups, jackknife
 from equivar.measure.score import Score
 from equivar.similarity import summed_products
 
@@ -138,64 +138,74 @@ class MatchedSums:
 
     def __init__(self, groups: Groups):
         self.groups = groups
-        self.sums: Tensor | None = None  # (groups, C, C)
-        self.images = torch.zeros(groups.count, dtype=torch.int64)
-        self.missing: Tensor | None = None  # (groups, C, C): images where the pair has no S
+        self.sums: dict[int, Tensor] = {}  # group -> (C, C)
+        self.images: dict[int, int] = {}
+        self.missing: dict[int, Tensor] = {}  # group -> (C, C): images where a pair has no S
         self.undefined = 0
         self.seen = 0
 
     def add(self, pairs: Pairs, complete: bool) -> float | None:
         """Add the images' products; with a single group, their trace is returned."""
-        channels = pairs.f.shape[2]
-        if self.sums is None:
-            self.sums = pairs.f.new_zeros(self.groups.count, channels, channels)
         trace = None
         for group, run in self.groups.runs(pairs.first, len(pairs)):
             products = summed_products(pairs.g[run], pairs.f[run])
-            self.sums[group] += products
-            self.images[group] += run.stop - run.start
             if self.groups.count == 1:
                 trace = products.trace().item()
+            _add_to(self.sums, group, products)
+            self.images[group] = self.images.get(group, 0) + run.stop - run.start
+            if not complete:
+                g, f = (d[run].to(products.dtype) for d in (pairs.g_defined, pairs.f_defined))
+                self._add_missing(group, run.stop - run.start - g.T @ f)
         self.seen += pairs.g_defined.numel()
         if not complete:
-            self._count_missing(pairs)
+            self.undefined += int((~pairs.has_match).sum())
         return trace
 
-    def _count_missing(self, pairs: Pairs):
-        self.undefined += int((~pairs.has_match).sum())
-        if self.missing is None:
-            self.missing = torch.zeros_like(self.sums, dtype=torch.int16)
-        if self.missing.dtype == torch.int16 and self.images.max() > torch.iinfo(torch.int16).max:
-            self.missing = self.missing.int()  # more images than 2 bytes can count
-        g, f = pairs.g_defined.to(self.sums.dtype), pairs.f_defined.to(self.sums.dtype)
-        for group, run in self.groups.runs(pairs.first, len(pairs)):
-            both = g[run].T @ f[run]
-            self.missing[group] += (run.stop - run.start - both).to(self.missing.dtype)
+    def _add_missing(self, group: int, missing: Tensor):
+        """Counters take 2 bytes until a group has more images than they can count."""
+        small = self.images[group] <= torch.iinfo(torch.int16).max
+        if not small and group in self.missing:
+            self.missing[group] = self.missing[group].int()
+        _add_to(self.missing, group, missing.to(torch.int16 if small else torch.int32))
 
     def score(self) -> Score:
-        if self.sums is None:
+        if not self.sums:
             return Score()
-        total, images = self.sums.sum(dim=0), self.images.sum()
-        missing = None if self.missing is None else self.missing.sum(dim=0, dtype=torch.int32)
-        best = _best(total[None], images[None], None if missing is None else missing[None])
-        used = torch.nonzero(self.images).flatten()
+        total, missing = _total(self.sums), _total(self.missing, torch.int32)
+        images = sum(self.images.values())
+        rest = torch.empty_like(total)
         replicates = []
-        for some in used.split(at_once(total)) if len(used) > 1 else ():
-            lost = None if missing is None else missing - self.missing[some]
-            replicates += _best(total - self.sums[some], images - self.images[some], lost)
-        return Score(best[0], jackknife(replicates), self.undefined / self.seen, tuple(replicates))
+        for group in sorted(self.sums) if len(self.sums) > 1 else ():
+            torch.sub(total, self.sums[group], out=rest)
+            lost = missing - self.missing[group] if group in self.missing else missing
+            replicates.append(_best(rest, images - self.images[group], lost))
+        best = _best(total, images, missing)
+        return Score(best, jackknife(replicates), self.undefined / self.seen, tuple(replicates))
 
 
-def _best(sums: Tensor, images: Tensor, missing: Tensor | None) -> list[float]:
+def _add_to(sums: dict[int, Tensor], group: int, more: Tensor):
+    """The first matrix is kept as it is: for many channels, filling one with 0 takes its time."""
+    if group in sums:
+        sums[group] += more
+    else:
+        sums[group] = more.contiguous()
+
+
+def _total(sums: dict[int, Tensor], dtype: torch.dtype | None = None) -> Tensor | None:
+    """The sum of the groups' matrices, None where there are none."""
+    total = None
+    for matrix in sums.values():
+        total = matrix.to(dtype or matrix.dtype, copy=True) if total is None else total.add_(matrix)
+    return total
+
+
+def _best(sums: Tensor, images: int, missing: Tensor | None) -> float:
     """The mean over channels of the best average S; NaN when no pair was ever defined.
 
-    Sums and counts of missing images (K, C, C), images (K,) -> K scores.
+    `sums (C, C)` is overwritten.
     """
-    count = images.to(sums)[:, None, None]
     if missing is None:
-        return (sums / count).amax(dim=2).clamp(-1, 1).double().mean(dim=1).tolist()
-    count = count - missing
-    best = (sums / count).masked_fill(count == 0, -torch.inf).amax(dim=2)  # (K, C)
-    defined = best > -torch.inf
-    best = best.clamp(-1, 1).double().masked_fill(~defined, 0)
-    return (best.sum(dim=1) / defined.sum(dim=1)).tolist()
+        return (sums.amax(dim=1) / images).clamp(-1, 1).double().mean().item()
+    sums.div_(images - missing).nan_to_num_(nan=-torch.inf, posinf=-torch.inf)  # no image: 0 / 0
+    best = sums.amax(dim=1)
+    return best[best > -torch.inf].clamp(-1, 1).double().mean().item()
