@@ -1,7 +1,8 @@
 """Against tmeasures (Quiroga et al. 2021), for what both give: invariance and same-equivariance.
 
 Goal: at least 2 times faster on ResNet-18 at 64 x 64, its 8 blocks, 64 images, 3 quarter turns.
-It is needed for this comparison only: `.venv/bin/uv pip install --python .venv tmeasures`.
+It is needed for this comparison only, with statsmodels, which it imports: both are installed by
+`.venv/bin/uv pip install --python .venv tmeasures statsmodels`.
 tmeasures scores every cell by its variance over turns, ours every channel by correlation; both
 need the same forward passes.
 """
@@ -17,8 +18,8 @@ import equivar
 
 try:
     import tmeasures as tm
-except ImportError:
-    sys.exit(f"{__doc__.splitlines()[0]}\ntmeasures is not installed; see this file's first lines")
+except ImportError as error:
+    sys.exit(f"tmeasures is not installed ({error}); see the first lines of this file")
 
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
 

@@ -14,7 +14,7 @@ import time
 import torch
 
 import equivar
-from equivar.networks import find
+from equivar import networks
 
 NETWORKS = {
     "EfficientNet-B6": "torchvision:efficientnet_b6",
@@ -28,17 +28,18 @@ NETWORKS = {
 
 def one(name: str, images: int) -> dict:
     """Measure one network under three turns and one shift."""
-    network = find(NETWORKS[name], weights="random")
-    draw = torch.randn(images, 3, network.size, network.size)
+    network = networks.load(NETWORKS[name], "random")
+    pixels = network.input.height
+    draw = torch.randn(images, 3, pixels, pixels)
     transforms = [*equivar.rotations(), equivar.Shift(16)]
     begin = time.perf_counter()
     table = equivar.measure(network.model, draw, transforms, batch_size=2, progress=False)
     seconds = time.perf_counter() - begin
     rows = table.drop_duplicates("layer")
     return {
-        "pixels": network.size,
+        "pixels": pixels,
         "layers": len(rows),
-        "largest stride": rows["stride"].max(),
+        "strides": sorted(rows["stride"].dropna().unique().tolist()),
         "undefined": round(float(table["undefined"].mean()), 3),
         "seconds per image": round(seconds / images, 2),
         "peak GiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),

@@ -18,11 +18,10 @@ from equivar.features import Layers, default_layers
 from equivar.features.defaults import UnknownStructure
 from equivar.images_folder import open_images
 from equivar.inputs import INTERPOLATIONS
+from equivar.measure import CHOICES
 from equivar.measure.summary import REPLICATES
 from equivar.networks.places import at_fault, first_line
 from equivar.saving import all_or_nothing, check_target
-from equivar.similarity import SIMILARITIES
-from equivar.transforms import BORDERS, SUBPIXELS
 
 _EXAMPLES = """examples:
   python -m equivar measure timm:resnet18 --images photos --count 200 --out profile.csv
@@ -39,13 +38,6 @@ networks:
   equivar:NAME                    the paper's: equivar:resnet44, equivar:wrn-40-4, equivar:cnn7
   path/to/file.py:make_model      a callable that returns a torch.nn.Module (its code is run)
 """
-_CHOICES = {
-    "similarity": SIMILARITIES,
-    "over": ("image", "dataset"),
-    "match": ("dataset", "image"),
-    "border": BORDERS,
-    "subpixel": SUBPIXELS,
-}
 _PLOTS = (".png", ".pdf", ".svg")
 _BAD_INPUT = (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
@@ -90,7 +82,7 @@ def _measure(arguments: argparse.Namespace):
     )
     if not arguments.quiet:
         _say_what(network, images)
-    options = {name: getattr(arguments, name) for name in _CHOICES}
+    options = {name: getattr(arguments, name) for name in CHOICES}
     table = own.measured(
         network,
         images,
@@ -266,7 +258,7 @@ def _measure_arguments(parser: argparse.ArgumentParser):
         "(default rotations)",
     )
     add("--layers", nargs="+", metavar="NAME", help="default: the network's own blocks")
-    for name, choices in _CHOICES.items():
+    for name, choices in CHOICES.items():
         add(f"--{name}", choices=choices, default=choices[0], help=f"default {choices[0]}")
     add("--out", type=Path, metavar="FILE.csv", help="the table; settings go to FILE.json")
     add("--plot", type=Path, metavar="FILE.png", help="the layer profile (.png, .pdf, .svg)")

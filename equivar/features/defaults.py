@@ -22,8 +22,8 @@ from collections import Counter
 import numpy as np
 from torch import nn
 
-from .heads import pool_and_final
-from .tree import (
+from equivar.features.heads import pool_and_final
+from equivar.features.tree import (
     Node,
     is_activation,
     is_convolution,

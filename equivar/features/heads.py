@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .tree import (
+from equivar.features.tree import (
     Node,
     is_activation,
     is_convolution,

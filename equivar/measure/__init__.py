@@ -10,28 +10,19 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from equivar.features import Layers, default_layers, depth_parts
-from equivar.measure.comparison import Options, Transform
+from equivar.measure.comparison import CHOICES, Options, Transform
 from equivar.measure.images import check_images, count_images
 from equivar.measure.score import Score
 from equivar.measure.session import Limits, Session
 from equivar.measure.summary import REPLICATES, store_replicates, summarise
-from equivar.similarity import SIMILARITIES
-from equivar.transforms import BORDERS, SUBPIXELS
 
-__all__ = ["COLUMNS", "measure", "summarise"]
+__all__ = ["CHOICES", "COLUMNS", "measure", "summarise"]
 
 COLUMNS = [
     *("layer", "index", "part", "channels", "height", "width", "stride", "transform"),
     *("kind", "over", "score", "se", "chance", "images", "undefined"),
 ]
 Scores = dict[tuple[int, Transform], dict[str, tuple[Score, float]]]  # kind -> score, chance
-_CHOICES = {
-    "similarity": SIMILARITIES,
-    "over": ("image", "dataset"),
-    "match": ("dataset", "image"),
-    "border": BORDERS,
-    "subpixel": SUBPIXELS,
-}
 
 
 def measure(
@@ -100,8 +91,8 @@ def measure(
     pandas.DataFrame
         One row per layer x transform x kind. `layer`, `index` (its place in depth), `part` (early,
         middle, late, pool, final), `channels`, `height` and `width` in cells, `stride` in pixels
-        (the larger of the two directions; NaN for vectors), `transform` ("rotation-90", "shift-3"),
-        `kind` ("invariance", "equivariance"), `over`, `score` in [-1, 1], `se` (standard error over
+        (the larger of the two directions; NaN where there is one cell), `transform` ("rotation-90",
+        "shift-3"), `kind` ("invariance", "equivariance"), `over`, `score` in [-1, 1], `se` (standard error over
         images; by the jackknife over groups of images where the score is no mean over images),
         `chance` (the same score against another image), `images`, `undefined` (the share of
         (image, channel) without a score: maps that do not vary). All undefined: score NaN. Where
@@ -150,7 +141,7 @@ def _rows(session: Session, scores: Scores, names: list[str], parts: list[str]):
     for (i, transform), kinds in scores.items():
         shape = session.layers.shapes[i]
         grid = shape.grid
-        stride = float(max(grid.rows, grid.columns)) if shape.form != "vector" else float("nan")
+        stride = float(max(grid.rows, grid.columns)) if shape.spatial else float("nan")
         place = (names[i], i, parts[i], shape.channels, grid.height, grid.width, stride)
         over = session.comparisons[i, transform].over
         for kind, (score, chance) in kinds.items():
@@ -200,7 +191,7 @@ def _parts(named: dict[str, str | None], hooked: Layers) -> list[str]:
 
 
 def _check_options(options: Options, batch_size: int, max_memory: int):
-    for name, choices in _CHOICES.items():
+    for name, choices in CHOICES.items():
         value = getattr(options, name)
         if value not in choices:
             raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(repr, choices))}")

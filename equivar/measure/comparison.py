@@ -11,10 +11,17 @@ from equivar.measure.groups import ONE_GROUP, Groups
 from equivar.measure.image_scores import ImageScores, Pairs
 from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
-from equivar.similarity import NotFiniteError, scaled_maps, unit_maps
-from equivar.transforms import Rotation, Shift
+from equivar.similarity import SIMILARITIES, NotFiniteError, scaled_maps, unit_maps
+from equivar.transforms import BORDERS, SUBPIXELS, Rotation, Shift
 
 Transform = Rotation | Shift
+CHOICES = {  # of Options; the first is the default
+    "similarity": SIMILARITIES,
+    "over": ("image", "dataset"),
+    "match": ("dataset", "image"),
+    "border": BORDERS,
+    "subpixel": SUBPIXELS,
+}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from equivar.features import PARTS
 from equivar.measure.groups import jackknife
 from equivar.measure.score import Score
 
-PARTS = ("early", "middle", "late", "pool", "final")
 REPLICATES = "replicates"  # in table.attrs
 
 
