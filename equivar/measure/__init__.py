@@ -92,8 +92,9 @@ def measure(
         One row per layer x transform x kind. `layer`, `index` (its place in depth), `part` (early,
         middle, late, pool, final), `channels`, `height` and `width` in cells, `stride` in pixels
         (the larger of the two directions; NaN where there is one cell), `transform` ("rotation-90",
-        "shift-3"), `kind` ("invariance", "equivariance"), `over`, `score` in [-1, 1], `se` (standard
-        error over images; by the jackknife over groups of images where it is no mean over images),
+        "shift-3"), `kind` ("invariance", "equivariance"), `over`, `score` in [-1, 1], `se` (its
+        standard error: over images; by the jackknife over groups of images where the score is no
+        mean over images),
         `chance` (the same score against another image), `images`, `undefined` (the share of
         (image, channel) without a score: maps that do not vary). All undefined: score NaN. Where
         some are, invariance and equivariance weigh the rest differently (per image, per channel),
