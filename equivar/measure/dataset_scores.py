@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
-from equivar.measure.groups import Groups, at_once, jackknife
+from equivar.measure.groups import Groups, jackknife
 from equivar.measure.score import KINDS, Score
 from equivar.similarity import FLAT, summed_products
 
 _FEW_CHANNELS = 128  # so few that the products of every image are held at once
+_NUMBERS_AT_ONCE = 2**20  # in the (C, C) matrices that are evaluated together
 _ROUNDING = 1e-12  # share of a sum of squares that may be left where all else cancels
 
 
@@ -64,7 +65,8 @@ class DatasetScores:
         whole = self._evaluate(cells[None], moments[None], products[None])
         used = torch.nonzero(self.cells).flatten()
         replicates: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        for some in used.split(at_once(products)) if len(used) > 1 else ():
+        at_once = max(1, _NUMBERS_AT_ONCE // products.numel())
+        for some in used.split(at_once) if len(used) > 1 else ():
             rest = (
                 cells - self.cells[some],
                 moments - self.moments[some],

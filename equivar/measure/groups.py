@@ -9,8 +9,6 @@ from torch import Tensor
 
 _LARGEST_BLOCK = 64  # enough images for a fast matrix product
 
-_NUMBERS_AT_ONCE = 2**20
-
 
 @dataclass(frozen=True)
 class Groups:
@@ -53,11 +51,6 @@ def _membership(groups: Groups, first: int, images: int) -> Tensor:
     for group, run in _runs(groups, first, images):
         member[group, run] = 1
     return member
-
-
-def at_once(products: Tensor) -> int:
-    """How many (C, C) matrices are evaluated together: many small ones, one large one."""
-    return max(1, _NUMBERS_AT_ONCE // products.numel())
 
 
 def jackknife(replicates) -> float:
