@@ -177,7 +177,7 @@ def _layers(arguments: argparse.Namespace):
             "part": part,
             "layer": name or '"" (the whole network)',
             "channels x height x width": f"{s.channels} x {s.grid.height} x {s.grid.width}",
-            "stride": "-" if s.form == "vector" else f"{max(s.grid.rows, s.grid.columns)}",
+            "stride": f"{s.stride:g}" if s.spatial else "-",
         }
         for i, ((name, part), s) in enumerate(zip(parts.items(), hooked.shapes, strict=True))
     ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from equivar import datasets, models, training
-from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD
+from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD, picture
 from equivar.features import Layers, default_layers
 from equivar.measure import measure
 from equivar.profiles import Similarities, Toy
@@ -52,7 +52,7 @@ def toy(p: Toy) -> dict[str, ToyNetwork]:
             maps, turned = (model(x)[0].numpy() for x in (shown, Rotation(1).on_images(shown)))
         filters = [layer.conv.weight.detach().numpy() for layer in model.layers]
         networks[kind] = ToyNetwork(
-            table.assign(network=kind), filters, _picture(shown[0]), maps, turned
+            table.assign(network=kind), filters, picture(shown[0]), maps, turned
         )
     return networks
 
@@ -139,8 +139,3 @@ def _network_and_images(p: Similarities) -> tuple[nn.Module, datasets.ImageData,
 def _accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     answers = torch.cat([model(batch).argmax(1) for batch in images.split(PER_PASS)])
     return (answers == labels).double().mean().item()
-
-
-def _picture(image: Tensor) -> np.ndarray:
-    """(C, H, W) -> (H, W, 3), or (H, W) for one channel."""
-    return image.permute(1, 2, 0).squeeze(-1).numpy()

@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from equivar.claims import SE_95
+
 COLOURS = {
     "invariance": "#0072B2",
     "equivariance": "#D55E00",
@@ -36,7 +38,6 @@ LABELS = {
     "correlation": "correlation",
     "cosine": "cosine",
 }
-SE_95 = 1.96
 WIDTH = 7.2  # inches, the text's width
 
 
@@ -289,14 +290,14 @@ def channel_pairs(examples) -> Figure:
     for row, (word, channels) in enumerate((("most", examples.most), ("least", examples.least))):
         panels = [("x", examples.image, None), ("T x", examples.moved, None)]
         for one in channels:
-            panels.append((f"F, channel {one.match + 1}", one.f, None))
+            panels.append((f"F {one.match + 1}", one.f, None))
             panels.append(
-                (f"G, channel {one.channel + 1}", one.g, f"S = {round(one.similarity, 2) + 0:.2f}")
+                (f"G {one.channel + 1}", one.g, f"S = {round(one.similarity, 2) + 0:.2f}")
             )
         for ax, (name, values, text) in zip(axes[row], panels, strict=True):
             limits = {"vmin": 0, "vmax": 1} if name.endswith("x") else {"cmap": "viridis"}
             ax.imshow(values, **limits)
-            ax.set_title(name.replace(", channel ", " "), fontsize="small", loc="center", pad=3)
+            ax.set_title(name, fontsize="small", loc="center", pad=3)
             ax.set_xlabel(text or " ", fontsize="x-small")
             bare(ax)
         axes[row, 0].set_ylabel(f"{word} equivariant", fontsize="small")

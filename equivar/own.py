@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from equivar import networks
+from equivar.claims import SE_95
+from equivar.datasets import picture
 from equivar.features import Layers
 from equivar.images_folder import DatasetImages, FolderImages, open_images
 from equivar.measure import measure, summarise
@@ -86,7 +88,7 @@ def by_part(table: pd.DataFrame) -> pd.DataFrame:
     """
     sort = table["transform"].str.partition("-")[0] + "s"
     summary = summarise(table.assign(transforms=sort), by=["transforms", "part"])
-    summary["±"] = 1.96 * summary["se"]
+    summary["±"] = SE_95 * summary["se"]
     wide = summary.pivot(
         index=["transforms", "part"], columns="kind", values=["score", "±", "chance"]
     )
@@ -225,13 +227,10 @@ def layer_maps(
     g = shape.maps(moved[0], transform.swaps_sides).permute(0, 3, 1, 2).float()
     if isinstance(transform, Rotation):
         return transform.on_images(f), g
-    for dim, size, stride in (
-        (2, shape.grid.height, shape.grid.rows),
-        (3, shape.grid.width, shape.grid.columns),
-    ):
-        steps = transform.steps(size, stride, "zero", "bilinear")
-        if steps is None:
-            raise ValueError(f"{transform.name} leaves no cell of layer {layer!r} to compare")
+    both = transform.steps(shape.grid, "zero", "bilinear")
+    if both is None:
+        raise ValueError(f"{transform.name} leaves no cell of layer {layer!r} to compare")
+    for dim, steps in enumerate(both, start=2):
         f, g = steps.source(f, dim), steps.target(g, dim)
     return f, g
 
@@ -249,4 +248,4 @@ def _summed(g: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
 def _picture(image: Tensor, network: Network) -> np.ndarray:
     """A normalised image (C, H, W) as pixels (H, W, 3) or (H, W) in 0..1; shifted-in ones grey."""
     mean, std = (torch.tensor(x)[:, None, None] for x in (network.input.mean, network.input.std))
-    return (image * std + mean).clamp(0, 1).permute(1, 2, 0).squeeze(-1).numpy()
+    return picture((image * std + mean).clamp(0, 1))

@@ -74,7 +74,16 @@ class Shift:
         rolled[..., :, new] = 0
         return rolled
 
-    def steps(self, size: int, stride: Fraction, border: str, subpixel: str) -> "Steps | None":
+    def steps(self, grid, border: str, subpixel: str) -> "tuple[Steps, Steps] | None":
+        """How the rows and the columns of a feature map are read; None if no cell can be compared.
+
+        `grid`: an `equivar.features.Grid`, the map's cells and their strides.
+        """
+        rows = self._axis(grid.height, grid.rows, border, subpixel)
+        columns = self._axis(grid.width, grid.columns, border, subpixel)
+        return None if rows is None or columns is None else (rows, columns)
+
+    def _axis(self, size: int, stride: Fraction, border: str, subpixel: str) -> "Steps | None":
         """How one axis of a feature map is read: None where no cell can be compared.
 
         `size` is the number of cells, `stride` the pixels from one cell to the next.

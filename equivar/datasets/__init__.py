@@ -26,6 +26,7 @@ from equivar.datasets.images import (
     IMAGENET_STD,
     ImageData,
     normalise,
+    picture,
 )
 from equivar.datasets.mnist6 import mnist6
 from equivar.datasets.readers import read_cifar_binary, read_idx, read_parquet, resize_and_crop
@@ -44,6 +45,7 @@ __all__ = [
     "load",
     "mnist6",
     "normalise",
+    "picture",
 ]
 
 CIFAR_CLASSES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,6 +70,11 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     scale = 1 / (255 * torch.tensor(std, device=images.device))
     offset = -torch.tensor(mean, device=images.device) / torch.tensor(std, device=images.device)
     return images * scale[:, None, None] + offset[:, None, None]
+
+
+def picture(image: Tensor) -> np.ndarray:
+    """An image as figures draw it: (C, H, W) -> (H, W, 3), or (H, W) for one channel."""
+    return image.permute(1, 2, 0).squeeze(-1).numpy()
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -142,7 +142,7 @@ def _find(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 def _item(name: str, output, suffix: str) -> Tensor:
     """The tensor that a layer name means, out of whatever the module gave."""
-    if suffix and suffix != "input":
+    if suffix:
         key = int(suffix) if suffix.isdigit() else suffix
         try:
             output = output[key]

@@ -29,6 +29,11 @@ class MapShape:
         """Whether there is more than one cell."""
         return self.grid.height * self.grid.width > 1
 
+    @property
+    def stride(self) -> float:
+        """Pixels from one cell to the next, the larger of two directions; NaN for one cell."""
+        return float(max(self.grid.rows, self.grid.columns)) if self.spatial else float("nan")
+
     def maps(self, output: Tensor, turned: bool = False) -> Tensor:
         """The output as `(B, H, W, C)`, a view where possible; `turned`: of a turned image."""
         if self.form == "channels first":

@@ -142,8 +142,7 @@ def _rows(session: Session, scores: Scores, names: list[str], parts: list[str]):
     for (i, transform), kinds in scores.items():
         shape = session.layers.shapes[i]
         grid = shape.grid
-        stride = float(max(grid.rows, grid.columns)) if shape.spatial else float("nan")
-        place = (names[i], i, parts[i], shape.channels, grid.height, grid.width, stride)
+        place = (names[i], i, parts[i], shape.channels, grid.height, grid.width, shape.stride)
         over = session.comparisons[i, transform].over
         for kind, (score, chance) in kinds.items():
             yield (

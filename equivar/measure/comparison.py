@@ -82,12 +82,7 @@ class Comparison:
         """For shifts of maps: how each axis is read; None if no cell can be compared."""
         if isinstance(self.transform, Rotation) or not self.shape.spatial:
             return ()
-        grid, o = self.shape.grid, self.options
-        steps = tuple(
-            self.transform.steps(size, stride, o.border, o.subpixel)
-            for size, stride in ((grid.height, grid.rows), (grid.width, grid.columns))
-        )
-        return None if None in steps else steps
+        return self.transform.steps(self.shape.grid, self.options.border, self.options.subpixel)
 
     def add(self, original: Original, moved: Tensor, first: int, workspace: Workspace):
         """Compare the maps `moved (B, H, W, C)` of transformed images with the original ones.

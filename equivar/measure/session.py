@@ -49,6 +49,8 @@ class Session:
         self.layers, self.images, self.transforms = layers, images, transforms
         self.options, self.limits, self.advance = options, limits, advance
         self.comparisons: dict[tuple[int, Transform], Comparison] = {}
+        self._turns = [t for t in transforms if isinstance(t, Rotation)]
+        self._shifts = [t for t in transforms if isinstance(t, Shift)]
         self.workspace = Workspace()
         self.count = 0  # images measured
         self.at_once = len(transforms)  # transformations in one pass over the images
@@ -106,8 +108,7 @@ class Session:
     def _original(self, i: int, output: Tensor) -> Original:
         maps, unit = self._read(i, output), None
         if self.layers.shapes[i].spatial and self.options.over == "image":
-            kinds = {isinstance(transform, Rotation) for transform in self.transforms}
-            if True in kinds:
+            if self._turns:
                 with self._naming(i, len(output)):
                     cells = maps.flatten(1, 2)
                     out, scratch = (
@@ -115,7 +116,7 @@ class Session:
                     )
                     unit, defined = unit_maps(cells, self.options.similarity, out, scratch)
                 unit = unit.view(maps.shape), defined
-            if False not in kinds:
+            if not self._shifts:
                 return Original(None, unit)
         return Original(maps.clone() if self.layers.overwritten[i] else maps, unit)
 
@@ -194,8 +195,8 @@ class Session:
 
     def _check_shifts(self, chunk: Tensor):
         height, width = chunk.shape[2:]
-        for transform in self.transforms:
-            far = isinstance(transform, Shift) and abs(transform.pixels) >= min(height, width)
+        for transform in self._shifts:
+            far = abs(transform.pixels) >= min(height, width)
             if far and self.options.border == "zero":
                 raise ValueError(
                     f"{transform.name} leaves nothing of an image of {height} x {width} pixels"
