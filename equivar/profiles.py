@@ -90,3 +90,76 @@ class Own(Parameters):
     shown_layer: str
     pairs: Count
     seed: Seed
+
+
+class Schedule(Parameters):
+    """How networks are trained: fields of `equivar.training.Recipe`."""
+
+    epochs: Count
+    batch_size: Count
+    optimizer: str
+    lr: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    schedule: str
+    milestones: tuple[Count, ...]
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """The fields, as `training.train` takes them."""
+        return {name: getattr(self, name) for name in Schedule.model_fields if name != "profile"}
+
+
+class Shifts(Schedule):
+    """What chapters 05 and 06 have in common.
+
+    data: a data set of `equivar.datasets`, or a split of one; train_images: how many of its
+    training images, 0 for all; seeds: one network each and group; images: how many test images
+    are measured; shifts: in pixels, down and right; match: as in `equivar.measure`; margin: within
+    which scores count as equal (4.4b, 4.4c, 4.5b).
+    """
+
+    data: str
+    train_images: Annotated[int, Field(ge=0)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    images: Annotated[int, Field(ge=2)]
+    shifts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    match: str
+    margin: Annotated[float, Field(gt=0)]
+
+
+class Augmentations(Shifts):
+    """Chapter 05 (section 4.4): one network under several augmentations.
+
+    network: of `equivar.models`; augmentations: of `equivar.training`, and "none".
+    """
+
+    network: str
+    augmentations: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Capacity(Shifts):
+    """Chapter 06 (section 4.5): wide residual networks of several widths.
+
+    depth, widths: of the networks wrn-<depth>-<width>; augment: of `equivar.training`.
+    """
+
+    depth: Count
+    widths: Annotated[tuple[Count, ...], Field(min_length=1)]
+    augment: tuple[str, ...]
+
+
+class Tasks(Schedule):
+    """Chapter 04 (section 4.3): the tasks MNIST6, MNIST6-Rot-Inv and MNIST6-Rot-Eq.
+
+    data: a data set of digits; tasks: of `equivar.datasets.mnist6`; padding: of the 7-layer CNN;
+    seeds: one network each and task; images: how many test images are measured; margin: within
+    which tasks count as equal (4.3c). match: as in `equivar.measure`.
+    """
+
+    data: str
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)]
+    padding: Annotated[int, Field(ge=0, le=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    images: Annotated[int, Field(ge=2)]
+    match: str
+    margin: Annotated[float, Field(gt=0)]

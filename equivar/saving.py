@@ -22,10 +22,16 @@ def check_target(path: Path, endings: tuple[str, ...]):
 
 @contextmanager
 def all_or_nothing(paths: list[Path]):
-    """Temporary names for `paths`, beside them; renamed when all are written, else removed."""
+    """Temporary names for `paths`, beside them; renamed when all are written, else removed.
+
+    What was written is on the disk before it gets its name.
+    """
     parts = [path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}") for path in paths]
     try:
         yield parts
+        for part in parts:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
         for part, path in zip(parts, paths, strict=True):
             os.replace(part, path)
     finally:

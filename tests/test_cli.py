@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 import equivar
 from equivar import cli, networks, own
 from equivar.images_folder import open_images
 from equivar.measure import COLUMNS
+from equivar.store import Made, Spec, Store
+from equivar.store.shelf import CHECKPOINT
+from equivar.training.checkpoint import Checkpoint, Progress
 
 NET = """
 import time
@@ -188,7 +192,7 @@ def test_other_errors_end_with_1_and_leave_earlier_results(here, capsys, monkeyp
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli.figures, "own_profile", full)
+    monkeypatch.setattr(cli.measuring.figures, "own_profile", full)
     error = refused(capsys, *MEASURE, "--out", "p.csv", "--plot", "p.png", code=1)
     assert "No space left" in error
     assert (here / "p.csv").read_text() == "earlier"
@@ -242,3 +246,51 @@ def test_drawn_channels_of_a_known_network_match_exactly():
                 np.testing.assert_allclose(channel.f, channel.g, atol=1e-4)
     with pytest.raises(ValueError, match="image 9 is to be shown, but there are only 6"):
         own.look(network, images, "layers.2", transform, shown=9)
+
+
+# Stored runs
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A store with a finished run, a damaged one, and one that was stopped in its second epoch."""
+    store = Store(tmp_path / "runs", results=tmp_path)
+    for seed in (0, 1):
+        spec = Spec("trial", 1, {"seed": seed}, label=f"trial, seed {seed}")
+        store.get(spec, lambda work: Made({}, {"x": torch.ones(3)}, {"accuracy": 0.75}))
+    (store.root / spec.name / "weights.safetensors").write_bytes(b"")
+    work = store.root / "trial-half.work"
+    work.mkdir()
+    model = torch.nn.Linear(2, 2)
+    progress = Progress(rows=[{"epoch": 1}], steps=7)
+    Checkpoint(work / CHECKPOINT, "").save(model, torch.optim.SGD(model.parameters()), progress)
+    return store.root
+
+
+def test_runs_lists_what_the_store_holds(stored, capsys):
+    assert cli.main(["runs", "--store", str(stored)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {line.split()[0]: line for line in lines if line.strip().startswith("trial-")}
+    assert len(told) == 3
+    assert "1 epochs and 7 steps" in told["trial-half.work"]
+    states = sorted(line.split()[1] for line in told.values())
+    assert states == ["damaged", "done", "unfinished"]
+    assert any("trial, seed 0, accuracy 0.75" in line for line in lines)
+
+
+def test_runs_removes_by_name_or_state(stored, capsys):
+    assert cli.main(["runs", "--store", str(stored), "--remove", "damaged", "trial-half"]) == 0
+    assert "2 runs removed" in capsys.readouterr().out
+    (left,) = (path.name for path in stored.iterdir() if path.name != ".locks")
+    assert cli.main(["runs", "--store", str(stored), "--remove", "trail-0"]) == 2
+    assert f"Known: {left}" in capsys.readouterr().err
+    assert cli.main(["runs", "--store", str(stored), "--remove", "done"]) == 0
+    assert cli.main(["runs", "--store", str(stored)]) == 0
+    assert "no runs in" in capsys.readouterr().out
+
+
+def test_a_run_that_is_being_made_is_not_removed(stored, capsys):
+    with FileLock(stored / ".locks" / "trial-half.lock"):
+        assert cli.main(["runs", "--store", str(stored), "--remove", "trial-half"]) == 2
+    assert "is being made; stop its process first" in capsys.readouterr().err
+    assert (stored / "trial-half.work").is_dir()

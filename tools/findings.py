@@ -11,7 +11,12 @@ import re
 import yaml
 from near import Stop, unknown
 
-BADGES = {"supported": "success", "contradicted": "danger", "inconclusive": "secondary"}
+BADGES = {
+    "supported": "success",
+    "contradicted": "danger",
+    "inconclusive": "secondary",
+    "not judged": "light",
+}
 PLAIN = ("text/plain", "application/papermill.record/text/plain")
 
 

@@ -1,60 +1,22 @@
-"""One function a chapter: parameters in, tidy tables out."""
+"""Chapter 02, section 3.3: cosine against correlation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from equivar import datasets, models, training
-from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD, picture
+from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD
 from equivar.features import Layers, default_layers
 from equivar.measure import measure
-from equivar.profiles import Similarities, Toy
+from equivar.profiles import Similarities
 from equivar.similarity import SIMILARITIES, pairwise
-from equivar.transforms import Rotation, rotations
+from equivar.transforms import Rotation
 
 PER_PASS = 64  # images of a forward pass outside the measure
-
-
-@dataclass(frozen=True)
-class ToyNetwork:
-    """Chapter 01, one of the two networks: its scores, and arrays to look at."""
-
-    table: pd.DataFrame
-    filters: list[np.ndarray]  # per layer (C', C, k, k)
-    image: np.ndarray  # (H, W) or (H, W, 3), values 0..1
-    maps: np.ndarray  # of the last layer, f(x): (C, H, W)
-    turned_maps: np.ndarray  # of the turned image, f(T x): (C, H, W)
-
-
-def toy(p: Toy) -> dict[str, ToyNetwork]:
-    """Section 4.1: the invariant and the equivariant network, measured under quarter turns."""
-    data = datasets.load(p.data, "test")
-    if p.shown >= len(data):
-        raise ValueError(f"image {p.shown} is to be shown, but {p.data} has {len(data)}")
-    pixels = data.images.float() / 255  # the toy networks take plain pixels
-    images, shown = pixels[: p.images], pixels[p.shown : p.shown + 1]
-    networks = {}
-    for kind in ("invariant", "equivariant"):
-        model = models.build(
-            f"toy-{kind}",
-            in_channels=images.shape[1],
-            channels=p.channels,
-            kernel_size=p.kernel_size,
-            seed=p.seed,
-        )
-        table = measure(model, images, rotations())
-        with torch.no_grad():
-            maps, turned = (model(x)[0].numpy() for x in (shown, Rotation(1).on_images(shown)))
-        filters = [layer.conv.weight.detach().numpy() for layer in model.layers]
-        networks[kind] = ToyNetwork(
-            table.assign(network=kind), filters, picture(shown[0]), maps, turned
-        )
-    return networks
 
 
 def random_maps(p: Similarities) -> pd.DataFrame:

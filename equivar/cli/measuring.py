@@ -1,4 +1,4 @@
-"""The command line: `python -m equivar measure ...` and `python -m equivar layers ...`."""
+"""`python -m equivar measure` and `python -m equivar layers`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import argparse
 import ast
 import json
 import sys
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +18,10 @@ from equivar.images_folder import open_images
 from equivar.inputs import INTERPOLATIONS
 from equivar.measure import CHOICES
 from equivar.measure.summary import REPLICATES
-from equivar.networks.places import at_fault, first_line
+from equivar.networks.places import first_line
 from equivar.saving import all_or_nothing, check_target
 
-_EXAMPLES = """examples:
+EXAMPLES = """examples:
   python -m equivar measure timm:resnet18 --images photos --count 200 --out profile.csv
   python -m equivar measure torchvision:squeezenet1_1 --weights squeezenet1_1.safetensors \\
       --images photos --transforms shifts:1-16 --out profile.csv --plot profile.png
@@ -39,33 +37,6 @@ networks:
   path/to/file.py:make_model      a callable that returns a torch.nn.Module (its code is run)
 """
 _PLOTS = (".png", ".pdf", ".svg")
-_BAD_INPUT = (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Exit code: 0; 2 for bad input or usage; 1 for other errors; 130, Ctrl-C."""
-    arguments = _parser().parse_args(argv)
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
-            arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("\nstopped: nothing was written", file=sys.stderr)
-        return 130
-    except Exception as error:
-        if arguments.traceback:
-            raise
-        print(f"error: {_in_one_line(error)}", file=sys.stderr)
-        return 2 if isinstance(error, _BAD_INPUT) else 1
-    return 0
-
-
-def _in_one_line(error: Exception) -> str:
-    if isinstance(error, UnknownStructure):
-        return f"{first_line(error)}: --layers; `python -m equivar layers` lists candidates"
-    if isinstance(error, _BAD_INPUT):
-        return " ".join(str(error).split())
-    return f"{type(error).__name__}: {first_line(error)} ({at_fault(error)})"
 
 
 def _measure(arguments: argparse.Namespace):
@@ -184,18 +155,12 @@ def _layers(arguments: argparse.Namespace):
     print(pd.DataFrame(rows).to_string(index=False))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m equivar",
-        description="How equivariant a network is inside, layer by layer.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="measure | layers")
+def add_commands(commands: argparse._SubParsersAction):
+    """`measure` and `layers`."""
     measure = commands.add_parser(
         "measure",
         help="measure a network on images",
-        epilog=_EXAMPLES,
+        epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _network_arguments(measure)
@@ -205,7 +170,6 @@ def _parser() -> argparse.ArgumentParser:
     layers = commands.add_parser("layers", help="list the layers that would be measured")
     _network_arguments(layers)
     layers.set_defaults(run=_layers)
-    return parser
 
 
 def _network_arguments(parser: argparse.ArgumentParser):

@@ -1,0 +1,28 @@
+"""One function a chapter: parameters in, tidy tables out."""
+
+from equivar.experiments.augmentations import augmentations, augmented_pictures
+from equivar.experiments.capacity import capacity
+from equivar.experiments.similarities import (
+    Blocks,
+    mean_activation,
+    random_maps,
+    similarity_by_block,
+)
+from equivar.experiments.tasks import task_pictures, tasks
+from equivar.experiments.toy import ToyNetwork, toy
+from equivar.experiments.trained import Trained
+
+__all__ = [
+    "Blocks",
+    "ToyNetwork",
+    "Trained",
+    "augmentations",
+    "augmented_pictures",
+    "capacity",
+    "mean_activation",
+    "random_maps",
+    "similarity_by_block",
+    "task_pictures",
+    "tasks",
+    "toy",
+]

@@ -1,0 +1,58 @@
+"""Chapter 05, section 4.4: do augmentations make features equivariant to shifts?"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from equivar import datasets, training
+from equivar.datasets import DataMissing, picture
+from equivar.experiments.trained import Trained, Training, run_all
+from equivar.profiles import Augmentations
+from equivar.store import Store
+
+
+def augmentation_runs(p: Augmentations) -> list[Training]:
+    """The networks of the chapter: each augmentation, alone, with each seed."""
+    return [
+        Training(
+            experiment="augmentations",
+            groups={"augment": augment},
+            network=p.network,
+            data=p.data,
+            train_images=p.train_images,
+            recipe={**p.recipe, "augment": [] if augment == "none" else [augment]},
+            seed=seed,
+            images=p.images,
+            transforms=[f"shift-{pixels}" for pixels in p.shifts],
+            match=p.match,
+        )
+        for seed in p.seeds  # so that a first seed of every augmentation is there first
+        for augment in p.augmentations
+    ]
+
+
+def augmentations(p: Augmentations, store: Store | None = None) -> Trained:
+    """Section 4.4: every augmentation, under diagonal shifts."""
+    return run_all(augmentation_runs(p), store)
+
+
+def augmented_pictures(p: Augmentations, count: int = 8) -> dict[str, list[np.ndarray]]:
+    """The same training images under each augmentation, (H, W, 3) each.
+
+    Of embedded images where the data are not at hand.
+    """
+    try:
+        data = datasets.load(p.data, "train").subset(count)
+    except DataMissing:
+        data = datasets.load("shapes", "train").subset(count)
+    targets = F.one_hot(data.labels, len(data.classes)).float()
+    shown = {}
+    for name in p.augmentations:
+        images = data.images
+        if name != "none":
+            generator = torch.Generator().manual_seed(p.seeds[0])
+            images, _ = training.AUGMENTATIONS[name](images, targets, generator)
+        shown[name] = [picture(image) for image in images]
+    return shown

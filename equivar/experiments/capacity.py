@@ -1,0 +1,32 @@
+"""Chapter 06, section 4.5: are small networks more equivariant than wide ones?"""
+
+from __future__ import annotations
+
+from equivar.experiments.trained import Trained, Training, run_all
+from equivar.profiles import Capacity
+from equivar.store import Store
+
+
+def capacity_runs(p: Capacity) -> list[Training]:
+    """The networks of the chapter: each width with each seed."""
+    return [
+        Training(
+            experiment="capacity",
+            groups={"width": width},
+            network=f"wrn-{p.depth}-{width}",
+            data=p.data,
+            train_images=p.train_images,
+            recipe={**p.recipe, "augment": list(p.augment)},
+            seed=seed,
+            images=p.images,
+            transforms=[f"shift-{pixels}" for pixels in p.shifts],
+            match=p.match,
+        )
+        for seed in p.seeds  # so that a first seed of every width is there first
+        for width in p.widths
+    ]
+
+
+def capacity(p: Capacity, store: Store | None = None) -> Trained:
+    """Section 4.5: every width, under diagonal shifts."""
+    return run_all(capacity_runs(p), store)

@@ -1,0 +1,162 @@
+"""What chapters 04, 05 and 06 share: networks are trained, measured, and kept in the store.
+
+A chapter lists its `Training`s; `run_all` makes those that the store does not have and puts the
+tables of all into one, with columns that tell the runs apart.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from equivar import datasets, models, training
+from equivar.datasets import DataMissing, ImageData
+from equivar.measure import measure
+from equivar.own import parse_transforms
+from equivar.store import Busy, Made, Run, Spec, Store
+from equivar.store.shelf import CHECKPOINT
+
+REVISION = 1  # raise it when the same parameters would give another result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One network: how it is trained, and what is measured of it.
+
+    groups: what tells the run apart from others of its chapter, columns of the tables. task: of
+    `datasets.mnist6`, or "". train_images: how many images of the training split, 0 for all.
+    recipe: of `training.Recipe`, without the seed. images: how many of the test split, of which
+    accuracy and scores are taken. transforms: as `parse_transforms` reads them.
+    """
+
+    experiment: str
+    groups: Mapping[str, object]
+    network: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    data: str
+    task: str = ""
+    train_images: int = 0
+    recipe: Mapping[str, object]
+    seed: int
+    images: int
+    transforms: Sequence[str]
+    match: str = "dataset"
+
+    @property
+    def spec(self) -> Spec:
+        """What the run is stored under. DataMissing: data that have no fingerprint on record."""
+        facts = asdict(self)
+        for name in ("experiment", "groups"):
+            del facts[name]
+        inputs = {
+            f"{self.data} {split}": datasets.fingerprint(self.data, split)
+            for split in ("train", "test")
+        }
+        return Spec(self.experiment, REVISION, facts, inputs, str(self))
+
+    def __str__(self) -> str:
+        groups = [str(value) for value in self.groups.values()]
+        return ", ".join([self.experiment, *groups, f"seed {self.seed}"])
+
+    def load(self, split: str) -> ImageData:
+        """A split of the data, as the task has it."""
+        data = datasets.load(self.data, split)
+        turns = 0 if split == "train" else 1  # the seed of each split's turns
+        return datasets.mnist6(data, self.task, seed=turns) if self.task else data
+
+    def make(self, work: Path) -> Made:
+        """Train, going on from a checkpoint in `work`, and measure."""
+        data, test = self.load("train"), self.load("test")
+        if len(test) < self.images:
+            raise ValueError(f"{self.images} images asked for, {test.name} test has {len(test)}")
+        if self.train_images:
+            data = data.subset(self.train_images)
+        test = test.subset(self.images)
+        model = models.build(
+            self.network,
+            num_classes=len(data.classes),
+            in_channels=data.images.shape[1],
+            seed=self.seed,
+            **self.options,
+        )
+        history = training.train(
+            model, data, validation=test, checkpoint=work / CHECKPOINT, seed=self.seed,
+            **self.recipe,
+        )  # fmt: skip
+        scores = measure(
+            model, test.normalised(), parse_transforms(self.transforms), match=self.match
+        )
+        facts = {
+            "accuracy": history["validation_accuracy"].iloc[-1],
+            "images_per_second": round(history["images_per_second"].median()),
+            "parameters": models.parameter_count(model),
+            "data": data.name,
+            "train_images": len(data),
+            "test_images": len(test),
+        }
+        history = history.drop(columns="images_per_second")  # another one each time
+        return Made({"scores": scores, "history": history}, model.state_dict(), facts)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The runs of a chapter.
+
+    scores: rows of `equivar.measure`; history: rows of `training.train`; summary: a row for each
+    run with accuracy, parameters, seconds. All with the columns of `Training.groups` and `seed`.
+    missing: the runs that are not there, in words, with the reason.
+    """
+
+    scores: pd.DataFrame
+    history: pd.DataFrame
+    summary: pd.DataFrame
+    missing: tuple[str, ...] = ()
+
+
+def run_all(runs: Sequence[Training], store: Store | None = None) -> Trained:
+    """Every run from the store, or made now; runs that other processes make are waited for last.
+
+    DataMissing where no run is there and the data to make one are not either; where some are,
+    the others are named in `missing`.
+    """
+    store = store or Store()
+    done: dict[int, Run] = {}
+    missing: dict[int, DataMissing] = {}
+    for wait in (False, True):
+        for i, one in enumerate(runs):
+            if i in done or i in missing:
+                continue
+            try:
+                done[i] = _get(one, store, wait, f"run {i + 1} of {len(runs)}")
+            except Busy:
+                continue
+            except DataMissing as error:
+                missing[i] = error
+    if missing and not done:
+        raise next(iter(missing.values()))
+    words = tuple(f"{runs[i]}: {error}" for i, error in sorted(missing.items()))
+    return _together([(runs[i], done[i]) for i in sorted(done)], words)
+
+
+def _get(one: Training, store: Store, wait: bool, place: str) -> Run:
+    def make(work: Path) -> Made:
+        print(f"{place}: {one}", file=sys.stderr, flush=True)
+        return one.make(work)
+
+    return store.get(one.spec, make, wait=wait)
+
+
+def _together(pairs: Sequence[tuple[Training, Run]], missing: tuple[str, ...]) -> Trained:
+    tables: dict[str, list[pd.DataFrame]] = {"scores": [], "history": []}
+    rows = []
+    for one, run in pairs:
+        columns = {**one.groups, "seed": one.seed}
+        for name, parts in tables.items():
+            parts.append(run.table(name).assign(**columns))
+        rows.append(columns | run.facts | {"seconds": run.provenance["seconds"]})
+    whole = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    return Trained(whole["scores"], whole["history"], pd.DataFrame(rows), missing)

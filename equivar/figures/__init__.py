@@ -1,0 +1,36 @@
+"""Tidy tables and arrays to pictures, in one style and one table of colours.
+
+Every function draws into Axes that it is given, or makes a figure of them and returns it.
+"""
+
+from equivar.figures.own import channel_pairs, own_profile
+from equivar.figures.profile import depth_profile
+from equivar.figures.runs import accuracies, layer_scores, part_scores, training_curves
+from equivar.figures.similarities import activation_scatter, random_maps, similarity_by_block
+from equivar.figures.style import COLOURS, LABELS, MARKERS, WIDTH, bare, signed_image, style
+from equivar.figures.tasks import task_pictures
+from equivar.figures.toy import filters, toy_profiles, turned_maps
+
+__all__ = [
+    "COLOURS",
+    "LABELS",
+    "MARKERS",
+    "WIDTH",
+    "accuracies",
+    "activation_scatter",
+    "bare",
+    "channel_pairs",
+    "depth_profile",
+    "filters",
+    "layer_scores",
+    "own_profile",
+    "part_scores",
+    "random_maps",
+    "signed_image",
+    "similarity_by_block",
+    "style",
+    "task_pictures",
+    "toy_profiles",
+    "training_curves",
+    "turned_maps",
+]

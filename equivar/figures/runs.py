@@ -1,0 +1,122 @@
+"""Chapters 04, 05 and 06: groups of trained networks, a line for each group.
+
+Each run is first reduced to its mean over transformations (and over the layers of a part). A
+group is drawn as the mean of its runs with their 95 % interval (Student's t), each run as a small
+dot, and what chance scores as a dotted line in the group's colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from equivar.figures.style import COLOURS, LABELS, MARKERS, WIDTH, shared_legend
+
+KINDS = ("invariance", "equivariance")
+PARTS = ("early", "middle", "late", "pool", "final")
+
+
+def layer_scores(scores: pd.DataFrame, group: str) -> Figure:
+    """Score by layer, a panel for each kind (figure 5). Pool and Final by name, others counted."""
+    layers = scores.drop_duplicates("index").sort_values("index")
+    names = [
+        part.capitalize() if part in ("pool", "final") else str(number + 1)
+        for number, part in zip(layers["index"], layers["part"], strict=True)
+    ]
+    return _panels(scores, group, "index", list(layers["index"]), names, "layer")
+
+
+def part_scores(scores: pd.DataFrame, group: str) -> Figure:
+    """Score by part of the network, a panel for each kind (figures 4, 6 and 7)."""
+    parts = [part for part in PARTS if part in set(scores["part"])]
+    return _panels(scores, group, "part", parts, [part.capitalize() for part in parts], "part")
+
+
+def _panels(
+    scores: pd.DataFrame,
+    group: str,
+    along: str,
+    places: Sequence[Hashable],
+    names: Sequence[str],
+    label: str,
+) -> Figure:
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3), sharey=True)
+    groups = list(dict.fromkeys(scores[group]))
+    for ax, kind in zip(axes, KINDS, strict=True):
+        rows = scores[scores["kind"] == kind]
+        runs = rows.groupby([group, "seed", along])[["score", "chance"]].mean().reset_index()
+        for number, name in enumerate(groups):
+            of = runs[runs[group] == name]
+            step = 0.09 * (number - (len(groups) - 1) / 2)  # beside each other, not over
+            _line(of, along, places, name, step, ax)
+        ax.axhline(0, color="black", lw=0.6, zorder=0)
+        ax.set(title=kind, xlabel=label, xticks=range(len(places)), xticklabels=names)
+        if len(names) > 5:
+            plt.setp(ax.get_xticklabels()[-2:], rotation=45, ha="right", rotation_mode="anchor")
+    axes[0].set_ylabel("score")
+    shared_legend(fig, axes[0])
+    return fig
+
+
+def _line(
+    runs: pd.DataFrame,
+    along: str,
+    places: Sequence[Hashable],
+    name: Hashable,
+    step: float,
+    ax: Axes,
+):
+    """One group: its mean with an interval, its runs, its chance."""
+    colour = COLOURS[name]
+    table = runs.pivot(index=along, columns="seed", values="score").reindex(places)
+    x = np.arange(len(places)) + step
+    mean, half = table.mean(axis=1), half_interval(table)
+    ax.errorbar(x, mean, yerr=half, color=colour, lw=1.2, elinewidth=0.9, capsize=2,
+                label=f"{LABELS[name]}", **MARKERS[name])  # fmt: skip
+    for values in table.T.to_numpy():
+        ax.plot(x, values, ".", color=colour, ms=2.5, alpha=0.6)
+    chance = runs.groupby(along)["chance"].mean().reindex(places)
+    ax.plot(x, chance, color=colour, ls=":", lw=1.3, label=f"{LABELS[name]}, chance")
+
+
+def half_interval(table: pd.DataFrame) -> np.ndarray:
+    """Half of the 95 % interval of each row's mean over runs (Student's t); 0 for a single run."""
+    count = table.notna().sum(axis=1)
+    factor = stats.t.ppf(0.975, (count - 1).clip(lower=1))
+    return np.nan_to_num(factor * table.sem(axis=1).to_numpy())
+
+
+def training_curves(history: pd.DataFrame, group: str) -> Figure:
+    """Loss in training and accuracy on the test images by epoch; a thin line for each run."""
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7))
+    columns = {"loss": "loss in training", "validation_accuracy": "accuracy on test images"}
+    for ax, (column, words) in zip(axes, columns.items(), strict=True):
+        for name, runs in history.groupby(group, sort=False):
+            for number, (_, run) in enumerate(runs.groupby("seed")):
+                ax.plot(run["epoch"], run[column], color=COLOURS[name], lw=0.9, alpha=0.8,
+                        label=LABELS[name] if number == 0 else None)  # fmt: skip
+        ax.set(xlabel="epoch", ylabel=words)
+    axes[0].set_yscale("log")
+    shared_legend(fig, axes[0])
+    return fig
+
+
+def accuracies(summary: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Accuracy of each group: mean over runs, half 95 % interval, runs, and images a second."""
+    rows = {}
+    for name, runs in summary.groupby(group, sort=False):
+        half = half_interval(runs[["accuracy"]].T)[0]
+        rows[LABELS[name]] = {
+            "accuracy": runs["accuracy"].mean(),
+            "±": half if len(runs) > 1 else np.nan,
+            "runs": len(runs),
+            "parameters": int(runs["parameters"].iloc[0]),
+            "seconds a run": runs["seconds"].mean(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(group)

@@ -1,0 +1,103 @@
+"""What lies in a store, and taking it away again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from equivar.files import unknown_name
+from equivar.store.folder import Run, RunDamaged
+from equivar.store.shelf import CHECKPOINT, LOCKS, WORK
+from equivar.training.checkpoint import progress_of
+
+STATES = ("done", "unfinished", "being made", "damaged")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of a store. state: of `STATES`; what: in words; size: bytes."""
+
+    path: Path
+    state: str
+    what: str
+    size: int
+    changed: datetime
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+def entries(root: Path) -> list[Entry]:
+    """Every run under `root`, finished or not, by name; a folder that does not exist has none."""
+    folders = (path for path in root.glob("*") if path.is_dir() and path.name != LOCKS)
+    return [_entry(path) for path in sorted(folders)]
+
+
+def remove(root: Path, names: list[str]) -> list[Entry]:
+    """Remove runs by name, by the beginning of a name, or all of one state of `STATES`.
+
+    ValueError: a name that nothing has, or a run that a process is making; then nothing goes.
+    """
+    there = entries(root)
+    chosen = {entry.name: entry for name in names for entry in _matching(name, there)}
+    for entry in chosen.values():
+        if entry.state == "being made":
+            raise ValueError(f"{entry.name} is being made; stop its process first")
+    for entry in chosen.values():
+        shutil.rmtree(entry.path)
+    return list(chosen.values())
+
+
+def _matching(name: str, there: list[Entry]) -> list[Entry]:
+    found = [entry for entry in there if entry.state == name]
+    if not found and name not in STATES:
+        found = [entry for entry in there if entry.name.startswith(name)]
+        if not found:
+            raise unknown_name("run", name, [entry.name for entry in there])
+    return found
+
+
+def _entry(path: Path) -> Entry:
+    files = [file for file in path.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    changed = datetime.fromtimestamp(max([file.stat().st_mtime for file in [*files, path]]))
+    return Entry(path, *_state(path), size, changed)
+
+
+def _state(path: Path) -> tuple[str, str]:
+    """The state of a run, and what it is."""
+    if path.name.endswith(WORK):
+        name = path.name.removesuffix(WORK)
+        busy = _locked(path.parent / LOCKS / f"{name}.lock")
+        return "being made" if busy else "unfinished", ", ".join(_under_way(path)) or "not begun"
+    try:
+        run = Run(path)
+        numbers = (f"{name} {value:g}" for name, value in run.facts.items()
+                   if name in ("accuracy",))  # fmt: skip
+        return "done", ", ".join([run.provenance["label"], *numbers])
+    except (RunDamaged, json.JSONDecodeError, KeyError) as error:
+        return "damaged", str(error)
+
+
+def _under_way(path: Path) -> Iterator[str]:
+    """How far a run is by its checkpoint."""
+    progress = progress_of(path / CHECKPOINT)
+    if progress is not None:
+        yield f"{len(progress.rows)} epochs and {progress.steps} steps"
+
+
+def _locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True

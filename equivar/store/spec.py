@@ -1,0 +1,55 @@
+"""What determines a run, and the key made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that a run depends on; two equal specs ask for the same run.
+
+    experiment: a name for the sort of run. revision: raised by whoever changes what the program
+    does with the same parameters, so that older runs are not taken for new ones. parameters:
+    numbers, texts, lists and mappings. inputs: fingerprints of data and weights, by name.
+    label: for people, not part of the key. TypeError, ValueError: parameters that JSON has not.
+    """
+
+    experiment: str
+    revision: int
+    parameters: Mapping[str, object]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    label: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        _text(self.facts)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What goes into the key."""
+        return {
+            "experiment": self.experiment,
+            "revision": self.revision,
+            "parameters": dict(self.parameters),
+            "inputs": dict(self.inputs),
+        }
+
+    @property
+    def key(self) -> str:
+        """sha256 of the facts, in one order and one spelling."""
+        return hashlib.sha256(_text(self.facts).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.experiment}-{self.key[:12]}"
+
+    def __str__(self) -> str:
+        return self.label or self.name
+
+
+def _text(facts: dict[str, object]) -> str:
+    return json.dumps(facts, sort_keys=True, allow_nan=False, separators=(",", ":"))

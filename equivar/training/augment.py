@@ -1,0 +1,45 @@
+"""Augmentations of a batch: bytes in, bytes out, every random number from a given generator.
+
+Each takes images uint8 (B, C, H, W), targets float32 (B, classes) (one-hot, or already mixed)
+and a generator on the CPU, and returns both. A batch of any size has the distribution that the
+same augmentation has image by image; the training loop passes thousands of images at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Augmented = tuple[Tensor, Tensor]
+
+
+def random_crop(
+    images: Tensor, targets: Tensor, generator: torch.Generator, padding: int = 4
+) -> Augmented:
+    """Crop each image of a batch, padded with black, at an offset of its own.
+
+    (B, C, H, W) -> same. Offsets are uniform on 0..2 padding in both directions, so an image
+    moves by -padding..padding pixels.
+    """
+    count, _, height, width = images.shape
+    offsets = torch.randint(2 * padding + 1, (2, count), generator=generator).to(images.device)
+    windows = F.pad(images, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+    which = torch.arange(count, device=images.device)
+    # of (B, C, 2 p + 1, 2 p + 1, H, W), a view
+    return windows[which, :, offsets[0], offsets[1]], targets
+
+
+def random_flip(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augmented:
+    """Mirror each image of a batch left to right with probability 1/2. (B, C, H, W) -> same."""
+    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    mirrored = mirrored.to(images.device)[:, None, None, None]
+    return torch.where(mirrored, images.flip(-1), images), targets
+
+
+AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Augmented]] = {
+    "crop": random_crop,
+    "flip": random_flip,
+}

@@ -1,0 +1,156 @@
+"""The state of a training run on disk: there whole or not at all, and checked when read.
+
+One safetensors file holds the network, the optimiser and how far the run is. Nothing is pickled.
+Its header carries a digest of everything else in the file, so that a flipped bit is noticed, and
+the identity of the run, so that the state of another run is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from equivar.saving import all_or_nothing
+
+
+class CheckpointDamaged(ValueError):
+    """A checkpoint that can not be read, was changed, or belongs to another run."""
+
+
+@dataclass
+class Progress:
+    """How far a run is: the finished epochs' rows, and the sums of the one that is under way."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0  # batches of the epoch under way
+    seen: int = 0  # their images
+    loss: float = 0.0  # their losses, summed over images
+    hits: float = 0  # of them right
+    seconds: float = 0.0  # of the epoch under way
+
+    def end_epoch(self, **more: float) -> None:
+        """Turn the sums into the row of a finished epoch, and begin the next."""
+        row = {
+            "epoch": len(self.rows) + 1,
+            "loss": self.loss / self.seen,
+            "accuracy": self.hits / self.seen,
+            "images_per_second": self.seen / self.seconds,
+        }
+        self.rows.append(row | more)
+        self.steps, self.seen, self.loss, self.hits, self.seconds = 0, 0, 0.0, 0, 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file `path` (None: nothing is kept) of the run that `identity` names."""
+
+    path: Path | None
+    identity: str
+
+    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        """Replace the file. OSError, with the last good state kept, where it can not be written."""
+        if self.path is None:
+            return
+        tensors = {name: value.detach().cpu().contiguous() for name, value in
+                   _named(model, optimizer)}  # fmt: skip
+        header = {"identity": self.identity, "progress": json.dumps(asdict(progress))}
+        header["digest"] = _digest(tensors, header)
+        content = safetensors.torch.save(tensors, header)
+        try:
+            with all_or_nothing([self.path]) as (part,):
+                part.write_bytes(content)
+        except OSError as error:
+            raise type(error)(
+                error.errno,
+                f"{error.strerror}: the checkpoint could not be written; the one of before is "
+                "kept, and the run goes on from it once there is room",
+                str(self.path),
+            ) from error
+
+    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+        """Restore both in place; where the run stood, a new `Progress` if there is no file.
+
+        CheckpointDamaged: a file that is not what this run wrote; both are left as they were.
+        """
+        if self.path is None or not self.path.exists():
+            return Progress()
+        header, tensors = self._read()
+        wanted = {name: value.shape for name, value in model.state_dict().items()}
+        found = {name: tensors[f"model/{name}"].shape for name in wanted
+                 if f"model/{name}" in tensors}  # fmt: skip
+        if found != wanted:
+            raise CheckpointDamaged(f"{self.path} is not of this network")
+        model.load_state_dict({name: tensors[f"model/{name}"] for name in wanted})
+        _load_optimizer(optimizer, tensors)
+        return Progress(**json.loads(header["progress"]))
+
+    def _read(self) -> tuple[dict[str, str], dict[str, Tensor]]:
+        try:
+            content = self.path.read_bytes()
+            tensors = safetensors.torch.load(content)
+            header = _header(content)
+            digest = header.pop("digest")
+        except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointDamaged(f"{self.path} can not be read as a checkpoint") from error
+        if digest != _digest(tensors, header):
+            raise CheckpointDamaged(f"{self.path} was changed after it was written")
+        if header["identity"] != self.identity:
+            raise CheckpointDamaged(f"{self.path} belongs to another run")
+        return header, tensors
+
+
+def progress_of(path: Path) -> Progress | None:
+    """How far the run of a checkpoint is, unchecked; None where it can not be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            header = _header(start + file.read(int.from_bytes(start, "little")))
+        return Progress(**json.loads(header["progress"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return None
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
+
+
+def _named(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for name, value in model.state_dict().items():
+        yield f"model/{name}", value
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            yield f"optimizer/{index}/{name}", value
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        sort, _, rest = key.partition("/")
+        if sort == "optimizer":
+            index, name = rest.split("/")
+            like = parameters[int(index)]
+            if value.shape == like.shape:  # fused updates need the strides of the parameter
+                value = torch.empty_like(like, dtype=value.dtype).copy_(value)
+            state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def _digest(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
+    """sha256 of the names, types, shapes and bytes of all tensors and of the header's texts."""
+    sha = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        sha.update(value.reshape(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()

@@ -1,0 +1,289 @@
+"""The steps of training: data in memory as bytes, a batch augmented and normalised at once.
+
+Networks run in the layout that is fastest for them and, where the processor multiplies bfloat16
+in hardware, under autocast. Every random number comes from a generator made for its place in the
+run, out of the seed, the epoch and the step; the global RNG is not used. So the same seed gives
+the same weights, bit by bit, on the same machine with as many threads (on a GPU, up to its own
+rounding), and a run that goes on from a checkpoint draws what it would have drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from equivar.datasets import ImageData, normalise
+from equivar.files import unknown_name
+from equivar.training.augment import AUGMENTATIONS
+from equivar.training.checkpoint import Checkpoint, Progress
+from equivar.training.recipe import Recipe
+
+PRECISIONS = ("auto", "bfloat16", "float32")
+CHUNK = 16  # batches that are augmented together: the cost of a call is shared
+SAVE_EVERY = 60.0  # seconds between checkpoints within an epoch
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became infinite or not a number; the message names the epoch and the step."""
+
+
+def train(
+    model: nn.Module,
+    data: ImageData,
+    *,
+    validation: ImageData | None = None,
+    device: torch.device | str | None = None,
+    precision: str = "auto",
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    **recipe: object,
+) -> pd.DataFrame:
+    """Train `model` in place by cross entropy, after `Recipe(**recipe)`; one row per epoch.
+
+    Columns: epoch (from 1), loss and accuracy (means over the batches as they came, augmented
+    and under way), images_per_second, and validation_accuracy with `validation`.
+
+    precision: "auto" (bfloat16 autocast where `fast_bfloat16`), "bfloat16" or "float32".
+    device: None is the one that the model is on. The model ends there, in eval mode.
+    checkpoint: a file to which the state is written after every epoch and every minute, and from
+    which the run goes on where it was stopped: the result is the same, bit by bit.
+
+    ValueError: a wrong recipe, no images, or images or labels that the model does not take.
+    TrainingDiverged: a loss that is not finite; the checkpoint of before is kept.
+    CheckpointDamaged: the file at `checkpoint` is not one of this run.
+    OSError: the checkpoint could not be written; the one of before is kept.
+    """
+    plan = Recipe(**recipe)
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    device = torch.device(device) if device else next(model.parameters()).device
+    layout = _layout(model, device)
+    model.to(device=device, memory_format=layout)
+    classes = _check_fit(model, data, device)
+    optimizer = _optimizer(model, plan)
+    keeper = Checkpoint(Path(checkpoint) if checkpoint else None, _identity(model, data, plan))
+    done = keeper.load(model, optimizer)
+    resident = (data.images.to(device), data.labels.to(device))
+    before = len(done.rows) * len(data) + done.seen
+    with tqdm(
+        total=plan.epochs * len(data), initial=before, unit=" images", disable=not progress
+    ) as bar:
+        while len(done.rows) < plan.epochs:
+            bar.set_description(f"epoch {len(done.rows) + 1}/{plan.epochs}")
+            batches = _batches(*resident, classes, data, plan, done, layout)
+            _train_epoch(model, batches, optimizer, plan, done, bar, precision, keeper)
+            more = {} if validation is None else {
+                "validation_accuracy": accuracy(model, validation)}  # fmt: skip
+            done.end_epoch(**more)
+            keeper.save(model, optimizer, done)
+    model.eval()
+    return pd.DataFrame(done.rows)
+
+
+def accuracy(model: nn.Module, data: ImageData, batch_size: int = 500) -> float:
+    """The share of images that `model` puts into their class, 0 to 1.
+
+    In eval mode and float32; the model's mode is restored. ValueError: as `train`.
+    """
+    device = next(model.parameters()).device
+    _check_fit(model, data, device)
+    correct = 0
+    with _eval_mode(model), torch.inference_mode():
+        for start in range(0, len(data), batch_size):
+            chosen = slice(start, start + batch_size)
+            batch = normalise(data.images[chosen].to(device), data.mean, data.std)
+            answers = model(batch).argmax(1)  # (B,)
+            correct += int((answers == data.labels[chosen].to(device)).sum())
+    return correct / len(data)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether `device` multiplies bfloat16 in hardware (CPU: AVX512-BF16 or AMX)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in checks)
+
+
+def _train_epoch(
+    model: nn.Module,
+    batches: Iterator[tuple[float, Tensor, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    plan: Recipe,
+    done: Progress,
+    bar: tqdm,
+    precision: str,
+    keeper: Checkpoint,
+) -> None:
+    """The batches that are left of the epoch; `done` is brought up to date."""
+    model.train()
+    epoch, saved = len(done.rows), time.perf_counter()
+    meter = _Meter(done, bar, eager=next(model.parameters()).device.type == "cpu")
+    for share, images, targets in batches:
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate(epoch + share)
+        with _autocast(images.device, precision):
+            logits = model(images)
+        logits = logits.float()  # (B, classes)
+        loss = F.cross_entropy(logits, targets)
+        meter.add(loss, logits, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if time.perf_counter() - saved > SAVE_EVERY:
+            meter.flush()
+            keeper.save(model, optimizer, done)
+            saved = time.perf_counter()
+    meter.flush()
+
+
+class _Meter:
+    """Sums of loss and right answers, read from the device as seldom as is good for it.
+
+    A number that is read from a GPU makes the processor wait for all work before it, so there a
+    few steps are read together; on the CPU each is, before its update, at no cost.
+    """
+
+    def __init__(self, done: Progress, bar: tqdm, eager: bool) -> None:
+        self.done, self.bar, self.every = done, bar, 1 if eager else CHUNK
+        self.waiting: list[tuple[Tensor, Tensor, int]] = []
+        self.read = time.perf_counter()
+
+    def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        hits = (logits.argmax(1) == targets.argmax(1)).sum()
+        self.waiting.append((loss.detach(), hits, len(targets)))
+        if len(self.waiting) >= self.every:
+            self.flush()
+
+    def flush(self) -> None:
+        """TrainingDiverged at the first loss that is not finite."""
+        if not self.waiting:
+            return
+        done, (losses, hits, counts) = self.done, zip(*self.waiting, strict=True)
+        pairs = torch.stack([torch.stack(losses).double(), torch.stack(hits).double()], 1)
+        for (loss, right), count in zip(pairs.tolist(), counts, strict=True):
+            done.steps += 1
+            if not math.isfinite(loss):
+                where = f"epoch {len(done.rows) + 1}, step {done.steps}"
+                raise TrainingDiverged(f"the loss is {loss} in {where}; try a lower lr")
+            done.seen, done.loss = done.seen + count, done.loss + loss * count
+            done.hits += right
+        now = time.perf_counter()
+        done.seconds, self.read = done.seconds + now - self.read, now
+        self.waiting.clear()
+        shares = {"loss": done.loss / done.seen, "accuracy": done.hits / done.seen}
+        texts = {name: f"{value:.3f}" for name, value in shares.items()}
+        self.bar.set_postfix(texts, refresh=False)
+        self.bar.update(sum(counts))
+
+
+def _batches(
+    images: Tensor,
+    labels: Tensor,
+    classes: int,
+    data: ImageData,
+    plan: Recipe,
+    done: Progress,
+    layout: torch.memory_format,
+) -> Iterator[tuple[float, Tensor, Tensor]]:
+    """Every image once, in random order, augmented and normalised, from `done.steps` on.
+
+    Yields the share of the epoch that was before, images (B, C, H, W) and targets (B, classes).
+    """
+    epoch, first = len(done.rows), done.steps
+    order = torch.randperm(len(labels), generator=_generator(plan.seed, epoch)).to(labels.device)
+    chunks = order.split(CHUNK * plan.batch_size)
+    for number, chosen in enumerate(chunks[first // CHUNK :], start=first // CHUNK):
+        generator = _generator(plan.seed, epoch, number)
+        pixels, targets = images[chosen], F.one_hot(labels[chosen], classes).float()
+        for name in plan.augment:
+            pixels, targets = AUGMENTATIONS[name](pixels, targets, generator)
+        pairs = zip(pixels.split(plan.batch_size), targets.split(plan.batch_size), strict=True)
+        for step, (batch, goal) in enumerate(pairs, start=number * CHUNK):
+            if step >= first:
+                batch = normalise(batch, data.mean, data.std)
+                batch = batch.contiguous(memory_format=layout)
+                yield step * plan.batch_size / len(order), batch, goal
+
+
+def _generator(*place: int) -> torch.Generator:
+    """The generator that belongs to (seed, epoch) or (seed, epoch, chunk), well mixed."""
+    state = np.random.SeedSequence(place).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))
+
+
+def _identity(model: nn.Module, data: ImageData, plan: Recipe) -> str:
+    """What a checkpoint must have in common with the run that goes on from it."""
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    facts = [asdict(plan), data.name, data.split, tuple(data.images.shape), shapes]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _optimizer(model: nn.Module, plan: Recipe) -> torch.optim.Optimizer:
+    options = {"lr": plan.lr, "weight_decay": plan.weight_decay, "fused": True}
+    parameters = [value for value in model.parameters() if value.requires_grad]
+    if plan.optimizer == "adam":
+        return torch.optim.Adam(parameters, **options)
+    return torch.optim.SGD(parameters, momentum=plan.momentum, **options)
+
+
+def _layout(model: nn.Module, device: torch.device) -> torch.memory_format:
+    """How maps lie in memory: the channels of a cell side by side, where that is faster.
+
+    On a CPU it is not where channels do not come in 16s: batch norm's gradient then takes half of
+    a step of the 7-layer CNN with its 20 channels (benchmarks/training_speed.py).
+    """
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    odd = device.type == "cpu" and any(conv.out_channels % 16 for conv in convolutions)
+    return torch.contiguous_format if odd else torch.channels_last
+
+
+def _autocast(device: torch.device, precision: str) -> torch.autocast:
+    enabled = precision == "bfloat16" or (precision == "auto" and fast_bfloat16(device))
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Iterator[None]:
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def _check_fit(model: nn.Module, data: ImageData, device: torch.device) -> int:
+    """Try one image, so that what does not fit is named first; how many outputs there are."""
+    if not len(data):
+        raise ValueError(f"{data.name} ({data.split}) has no images")
+    try:
+        with _eval_mode(model), torch.inference_mode():
+            logits = model(data.normalised(1).to(device))
+    except (RuntimeError, ValueError) as error:
+        shape = tuple(data.images.shape[1:])
+        raise ValueError(
+            f"the model does not take images {shape} of {data.name}: {error}"
+        ) from error
+    if logits.ndim != 2:
+        raise ValueError(f"the model gives {tuple(logits.shape[1:])} per image, not class scores")
+    if int(data.labels.max()) >= logits.shape[1]:
+        raise ValueError(
+            f"{data.name} has labels up to {int(data.labels.max())}, "
+            f"but the model has {logits.shape[1]} outputs"
+        )
+    return logits.shape[1]
