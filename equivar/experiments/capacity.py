@@ -12,7 +12,7 @@ def capacity_runs(p: Capacity) -> list[Training]:
     return [
         Training(
             experiment="capacity",
-            groups={"width": width},
+            groups={"widening": width},
             network=f"wrn-{p.depth}-{width}",
             data=p.data,
             train_images=p.train_images,

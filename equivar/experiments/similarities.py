@@ -8,8 +8,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from equivar import datasets, models, training
+from equivar import datasets, models
 from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD
+from equivar.experiments.trained import Training, trained_network
 from equivar.features import Layers, default_layers
 from equivar.measure import measure
 from equivar.profiles import Similarities
@@ -79,22 +80,33 @@ def _network_and_images(p: Similarities) -> tuple[nn.Module, datasets.ImageData,
     data = datasets.load(p.data, p.split).subset(p.images)
     if len(data) < p.images:
         raise ValueError(f"{p.images} images asked for, {p.data} {p.split} has {len(data)}")
-    model = models.build(p.network, num_classes=len(data.classes), seed=p.seed)
     if p.weights:
+        model = models.build(p.network, num_classes=len(data.classes))
         models.load_weights(model, models.weights_path(p.weights))
         return model.eval(), data, data.normalised(mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    training.train(
-        model,
-        datasets.load(p.train_data, "train"),
-        epochs=p.epochs,
-        batch_size=p.batch_size,
-        lr=p.lr,
-        optimizer="adam",  # which learns most in a few hundred steps
-        schedule="one-cycle",
-        augment=("crop", "flip"),
+    return trained_network(_training(p)), data, data.normalised()
+
+
+def _training(p: Similarities) -> Training:
+    """The chapter's own network, trained with crops and flips."""
+    return Training(
+        experiment="similarities",
+        groups={},
+        network=p.network,
+        data=p.train_data,
+        recipe={
+            "epochs": p.epochs,
+            "batch_size": p.batch_size,
+            "lr": p.lr,
+            "optimizer": "adam",  # which learns most in a few hundred steps
+            "schedule": "one-cycle",
+            "augment": ["crop", "flip"],
+        },
         seed=p.seed,
+        images=p.images,
+        transforms=("rotation-90",),
+        match=p.match,
     )
-    return model.eval(), data, data.normalised()
 
 
 @torch.no_grad()

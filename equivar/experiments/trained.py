@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from torch import nn
 
 from equivar import datasets, models, training
 from equivar.datasets import DataMissing, ImageData
@@ -68,6 +69,21 @@ class Training:
         turns = 0 if split == "train" else 1  # the seed of each split's turns
         return datasets.mnist6(data, self.task, seed=turns) if self.task else data
 
+    def network_of(self, run: Run) -> nn.Module:
+        """The trained network of a run that has weights, in eval mode."""
+        model = self._build(run.facts["classes"], run.facts["channels"])
+        model.load_state_dict(run.weights())
+        return model.eval()
+
+    def _build(self, classes: int, channels: int) -> nn.Module:
+        return models.build(
+            self.network,
+            num_classes=classes,
+            in_channels=channels,
+            seed=self.seed,
+            **self.options,
+        )
+
     def make(self, work: Path) -> Made:
         """Train, going on from a checkpoint in `work`, and measure."""
         data, test = self.load("train"), self.load("test")
@@ -76,24 +92,21 @@ class Training:
         if self.train_images:
             data = data.subset(self.train_images)
         test = test.subset(self.images)
-        model = models.build(
-            self.network,
-            num_classes=len(data.classes),
-            in_channels=data.images.shape[1],
-            seed=self.seed,
-            **self.options,
-        )
+        model = self._build(len(data.classes), data.images.shape[1])
+        measured = {"transforms": parse_transforms(self.transforms), "match": self.match}
+        # what the measure refuses, it refuses before anything is trained
+        measure(model, test.normalised(2), **measured, progress=False)
         history = training.train(
             model, data, validation=test, checkpoint=work / CHECKPOINT, seed=self.seed,
             **self.recipe,
         )  # fmt: skip
-        scores = measure(
-            model, test.normalised(), parse_transforms(self.transforms), match=self.match
-        )
+        scores = measure(model, test.normalised(), **measured)
         facts = {
             "accuracy": history["validation_accuracy"].iloc[-1],
             "images_per_second": round(history["images_per_second"].median()),
             "parameters": models.parameter_count(model),
+            "classes": len(data.classes),
+            "channels": data.images.shape[1],
             "data": data.name,
             "train_images": len(data),
             "test_images": len(test),
@@ -140,6 +153,11 @@ def run_all(runs: Sequence[Training], store: Store | None = None) -> Trained:
         raise next(iter(missing.values()))
     words = tuple(f"{runs[i]}: {error}" for i, error in sorted(missing.items()))
     return _together([(runs[i], done[i]) for i in sorted(done)], words)
+
+
+def trained_network(one: Training, store: Store | None = None) -> nn.Module:
+    """The network of one run, from the store or trained now."""
+    return one.network_of((store or Store()).get(one.spec, one.make, weights=True))
 
 
 def _get(one: Training, store: Store, wait: bool, place: str) -> Run:

@@ -3,9 +3,16 @@
 Every function draws into Axes that it is given, or makes a figure of them and returns it.
 """
 
+from equivar.figures.augmentations import augmented_pictures
 from equivar.figures.own import channel_pairs, own_profile
 from equivar.figures.profile import depth_profile
-from equivar.figures.runs import accuracies, layer_scores, part_scores, training_curves
+from equivar.figures.runs import (
+    accuracies,
+    layer_scores,
+    part_scores,
+    shift_scores,
+    training_curves,
+)
 from equivar.figures.similarities import activation_scatter, random_maps, similarity_by_block
 from equivar.figures.style import COLOURS, LABELS, MARKERS, WIDTH, bare, signed_image, style
 from equivar.figures.tasks import task_pictures
@@ -18,14 +25,17 @@ __all__ = [
     "WIDTH",
     "accuracies",
     "activation_scatter",
+    "augmented_pictures",
     "bare",
     "channel_pairs",
     "depth_profile",
     "filters",
+    "half_interval",
     "layer_scores",
     "own_profile",
     "part_scores",
     "random_maps",
+    "shift_scores",
     "signed_image",
     "similarity_by_block",
     "style",

@@ -85,6 +85,26 @@ def _line(
     ax.plot(x, chance, color=colour, ls=":", lw=1.3, label=f"{LABELS[name]}, chance")
 
 
+def shift_scores(scores: pd.DataFrame, group: str) -> Figure:
+    """Equivariance by the length of the shift, a panel for each part that has several cells."""
+    rows = scores[(scores["kind"] == "equivariance") & (scores["height"] * scores["width"] > 1)]
+    pixels = rows["transform"].str.removeprefix("shift-").astype(int)
+    parts = [part for part in PARTS if part in set(rows["part"])]
+    fig, axes = plt.subplots(1, len(parts), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
+    for ax, part in zip(axes[0], parts, strict=True):
+        of = rows.assign(pixels=pixels)[rows["part"] == part]
+        for name, runs in of.groupby(group, sort=False):
+            mean = runs.groupby("pixels")[["score", "chance"]].mean()
+            ax.plot(mean.index, mean["score"], color=COLOURS[name], lw=1.2, label=LABELS[name],
+                    **MARKERS[name])  # fmt: skip
+            ax.plot(mean.index, mean["chance"], color=COLOURS[name], ls=":", lw=1.3,
+                    label=f"{LABELS[name]}, chance")  # fmt: skip
+        ax.set(title=part, xlabel="shift in pixels")
+    axes[0, 0].set_ylabel("equivariance")
+    shared_legend(fig, axes[0, 0])
+    return fig
+
+
 def half_interval(table: pd.DataFrame) -> np.ndarray:
     """Half of the 95 % interval of each row's mean over runs (Student's t); 0 for a single run."""
     count = table.notna().sum(axis=1)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from equivar.training.randaugment import randaugment
+
 Augmented = tuple[Tensor, Tensor]
 
 
@@ -39,7 +41,40 @@ def random_flip(images: Tensor, targets: Tensor, generator: torch.Generator) -> 
     return torch.where(mirrored, images.flip(-1), images), targets
 
 
+def cutmix(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augmented:
+    """CutMix (Yun et al. 2019) with alpha = 1: a box of each image is that of another image.
+
+    (B, C, H, W), (B, classes) -> same. Per image: a partner, from a permutation of the batch (it
+    may be itself); lambda ~ Beta(1, 1); a box of sqrt(1 - lambda) of height and width around a
+    random pixel, clipped at the border. Targets are mixed by the share that the box really covers.
+    """
+    count, _, height, width = images.shape
+    partner = torch.randperm(count, generator=generator).to(images.device)
+    lam = torch.rand(count, dtype=torch.float64, generator=generator)  # Beta(1, 1) is uniform
+    half = 0.5 * (1 - lam).sqrt()
+    rows, row_count = _interval(height, half, generator)
+    columns, column_count = _interval(width, half, generator)
+    box = rows[:, :, None] & columns[:, None, :]  # (B, H, W)
+    share = (row_count * column_count / (height * width)).float()[:, None].to(targets.device)
+    mixed = torch.where(box[:, None].to(images.device), images[partner], images)
+    return mixed, torch.lerp(targets, targets[partner], share)
+
+
+def _interval(size: int, half: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """For shares half (B,): which of `size` cells lie within half size of a random one, how many.
+
+    (B, size) of bool, (B,). The random cell itself is the first above the middle, as in the paper.
+    """
+    centre = torch.randint(size, half.shape, generator=generator)
+    reach = (half * size).long()
+    first, last = (centre - reach).clamp(min=0), (centre + reach).clamp(max=size)
+    cells = torch.arange(size)
+    return (first[:, None] <= cells) & (cells < last[:, None]), last - first
+
+
 AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Augmented]] = {
     "crop": random_crop,
     "flip": random_flip,
+    "cutmix": cutmix,
+    "randaugment": randaugment,
 }
