@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,37 +21,10 @@ from equivar.measure import measure, summarise
 from equivar.networks import Network
 from equivar.profiles import Own
 from equivar.similarity import pairwise
-from equivar.transforms import Rotation, Shift, diagonal_shifts, rotations
+from equivar.transforms import Rotation, Shift, parse_transforms
 
 MATCHED = 100  # images over which the channels that are drawn are matched
 _PAIRS_BYTES = 2**28  # of the channel-by-channel similarities of a batch
-_FORMS = "rotations, rotation-90, rotation-180, rotation-270, shift-3, shifts:1-16, shifts:4-16:4"
-
-
-def parse_transforms(text: str | Sequence[str]) -> list[Rotation | Shift]:
-    """`rotations`, `rotation-90`, `shift-3`, `shifts:1-16`, `shifts:4-16:4` (every fourth).
-
-    Several stand in a list, or in one string with commas. ValueError tells what can not be read.
-    """
-    words = text.split(",") if isinstance(text, str) else list(text)
-    found = [transform for word in words for transform in _transforms(word.strip())]
-    if not found:
-        raise ValueError(f"no transformations named; there are {_FORMS}")
-    return list(dict.fromkeys(found))
-
-
-def _transforms(word: str) -> list[Rotation | Shift]:
-    if word == "rotations":
-        return rotations()
-    if turn := re.fullmatch(r"rotation-(90|180|270)", word):
-        return [Rotation(int(turn[1]) // 90)]
-    if shift := re.fullmatch(r"shift-(\d+)", word):
-        return [Shift(int(shift[1]))]
-    if many := re.fullmatch(r"shifts:(\d+)-(\d+)(?::([1-9]\d*))?", word):
-        return diagonal_shifts(int(many[1]), int(many[2]))[:: int(many[3] or 1)]
-    near = get_close_matches(word, _FORMS.split(", "), n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ValueError(f"transformation {word!r} can not be read.{hint} There are {_FORMS}")
 
 
 def measured(

@@ -69,11 +69,11 @@ class Own(Parameters):
     """Chapter 09: a network of the reader's own.
 
     network, weights, options: as in `equivar.networks.load`. images: a folder, a data set of
-    `equivar.datasets`, or "" for the embedded one; count: how many of them; size: pixels a side,
-    0 for the network's own. transforms: as `equivar.own.parse_transforms` reads them; layers: by
-    name, none for the network's own blocks. match: as in `equivar.measure`. shown: the number of
-    the image whose maps are drawn, shown_layer: of which layer ("": the first of the middle part),
-    pairs: how many channels of either sort.
+    `equivar.datasets`, or "" for the embedded one; count: how many of them; size: pixels a
+    side, 0 for the network's own. transforms: as `equivar.transforms.parse_transforms` reads
+    them; layers: by name, none for the network's own blocks. match: as in `equivar.measure`.
+    shown: the number of the image whose maps are drawn, shown_layer: of which layer ("": the
+    first of the middle part), pairs: how many channels of either sort.
     """
 
     network: str

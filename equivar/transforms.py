@@ -4,7 +4,10 @@ A shift also says how one axis of a feature map is read, and which of its cells 
 the ones whose content was inside the image before the shift.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from operator import index
 
@@ -13,6 +16,7 @@ from torch import Tensor
 
 BORDERS = ("zero", "wrap")
 SUBPIXELS = ("bilinear", "nearest", "skip")
+_FORMS = "rotations, rotation-90, rotation-180, rotation-270, shift-3, shifts:1-16, shifts:4-16:4"
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,32 @@ def diagonal_shifts(first: int, last: int) -> list[Shift]:
     if last < first:
         raise ValueError(f"diagonal_shifts({first}, {last}) is empty: last is below first")
     return [Shift(d) for d in range(first, last + 1)]
+
+
+def parse_transforms(text: str | Sequence[str]) -> list[Rotation | Shift]:
+    """`rotations`, `rotation-90`, `shift-3`, `shifts:1-16`, `shifts:4-16:4` (every fourth).
+
+    Several stand in a list, or in one string with commas. ValueError tells what can not be read.
+    """
+    words = text.split(",") if isinstance(text, str) else list(text)
+    found = [transform for word in words for transform in _transforms(word.strip())]
+    if not found:
+        raise ValueError(f"no transformations named; there are {_FORMS}")
+    return list(dict.fromkeys(found))
+
+
+def _transforms(word: str) -> list[Rotation | Shift]:
+    if word == "rotations":
+        return rotations()
+    if turn := re.fullmatch(r"rotation-(90|180|270)", word):
+        return [Rotation(int(turn[1]) // 90)]
+    if shift := re.fullmatch(r"shift-(\d+)", word):
+        return [Shift(int(shift[1]))]
+    if many := re.fullmatch(r"shifts:(\d+)-(\d+)(?::([1-9]\d*))?", word):
+        return diagonal_shifts(int(many[1]), int(many[2]))[:: int(many[3] or 1)]
+    near = get_close_matches(word, _FORMS.split(", "), n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f"transformation {word!r} can not be read.{hint} There are {_FORMS}")
 
 
 def _whole(transform, value) -> int:

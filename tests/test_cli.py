@@ -20,6 +20,7 @@ from equivar.measure import COLUMNS
 from equivar.store import Made, Spec, Store
 from equivar.store.shelf import CHECKPOINT
 from equivar.training.checkpoint import Checkpoint, Progress
+from equivar.transforms import parse_transforms
 
 NET = """
 import time
@@ -230,7 +231,7 @@ def test_help_has_examples(capsys):
     ],
 )
 def test_transformations_are_read(text, names):
-    assert [transform.name for transform in own.parse_transforms(text)] == names
+    assert [transform.name for transform in parse_transforms(text)] == names
 
 
 def test_drawn_channels_of_a_known_network_match_exactly():

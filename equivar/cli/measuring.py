@@ -20,6 +20,7 @@ from equivar.measure import CHOICES
 from equivar.measure.summary import REPLICATES
 from equivar.networks.places import first_line
 from equivar.saving import all_or_nothing, check_target
+from equivar.transforms import parse_transforms
 
 EXAMPLES = """examples:
   python -m equivar measure timm:resnet18 --images photos --count 200 --out profile.csv
@@ -42,7 +43,7 @@ _PLOTS = (".png", ".pdf", ".svg")
 def _measure(arguments: argparse.Namespace):
     targets = _targets(arguments)
     _check_device(arguments.device)
-    transforms = own.parse_transforms(arguments.transforms)
+    transforms = parse_transforms(arguments.transforms)
     network = _network(arguments)
     images = open_images(
         arguments.images,

@@ -17,9 +17,9 @@ from torch import nn
 from equivar import datasets, models, training
 from equivar.datasets import DataMissing, ImageData
 from equivar.measure import measure
-from equivar.own import parse_transforms
 from equivar.store import Busy, Made, Run, Spec, Store
 from equivar.store.shelf import CHECKPOINT
+from equivar.transforms import parse_transforms
 
 REVISION = 1  # raise it when the same parameters would give another result
 

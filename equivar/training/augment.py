@@ -55,15 +55,16 @@ def cutmix(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augme
     rows, row_count = _interval(height, half, generator)
     columns, column_count = _interval(width, half, generator)
     box = rows[:, :, None] & columns[:, None, :]  # (B, H, W)
-    share = (row_count * column_count / (height * width)).float()[:, None].to(targets.device)
+    share = (row_count * column_count / (height * width)).to(targets)
     mixed = torch.where(box[:, None].to(images.device), images[partner], images)
-    return mixed, torch.lerp(targets, targets[partner], share)
+    return mixed, torch.lerp(targets, targets[partner], share[:, None])
 
 
 def _interval(size: int, half: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """For shares half (B,): which of `size` cells lie within half size of a random one, how many.
+    """Per image, the cells of one side that lie within half * size of a random one, clipped.
 
-    (B, size) of bool, (B,). The random cell itself is the first above the middle, as in the paper.
+    half: (B,), shares of the side's `size` cells. Returns them as bool (B, size) and their number
+    (B,).
     """
     centre = torch.randint(size, half.shape, generator=generator)
     reach = (half * size).long()
