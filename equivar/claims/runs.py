@@ -1,0 +1,76 @@
+"""A table of training runs, reduced to one value for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One quantity of a group of runs: a value for each run that has it.
+
+    lacking: where these are fewer than two, what the table has instead, in words; "" otherwise.
+    """
+
+    values: np.ndarray  # (runs,)
+    lacking: str
+
+    @property
+    def mean(self) -> float:
+        return float(self.values.mean()) if len(self.values) else float("nan")
+
+
+class Runs:
+    """A table of `equivar.measure` rows of many runs, by group, kind and part.
+
+    A run's score of a part is its mean over the part's layers and the transformations, rows that
+    are NaN left out. `group` is the column that tells sorts of runs apart, `seed` the runs of a
+    sort. ValueError for a column that the table does not have.
+    """
+
+    def __init__(self, table: pd.DataFrame, group: str, above_chance: bool = False):
+        wanted = [group, "kind", "part", "seed", "score", *(["chance"] if above_chance else [])]
+        missing = [column for column in wanted if column not in table.columns]
+        if missing:
+            raise ValueError(
+                f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
+            )
+        scores = table["score"] - table["chance"] if above_chance else table["score"]
+        means = scores.groupby(
+            [table[column] for column in wanted[:4]], sort=False, observed=True
+        ).mean()
+        self.group = group
+        # {(group, kind, part): {seed: score}}
+        self._scores: dict[tuple[object, str, str], dict[object, float]] = {}
+        for (*place, seed), mean in means.items():
+            self._scores.setdefault(tuple(place), {})[seed] = mean
+        self.names = sorted({name for name, *_ in self._scores})
+
+    def sample(self, name: object, weights: Mapping[tuple[str, str], float]) -> Sample:
+        """The weighted sum of scores, {(kind, part): weight}, of each run that has them all."""
+        scores = [self._scores.get((name, *place), {}) for place in weights]
+        seeds = sorted(set.intersection(*map(set, scores)))
+        table = np.array([[of[seed] for of in scores] for seed in seeds]).reshape(-1, len(weights))
+        values = table @ np.array(list(weights.values()))
+        values = values[~np.isnan(values)]
+        return Sample(values, "" if len(values) > 1 else self._lacking(name, list(weights)))
+
+    def score(self, name: object, kind: str, part: str) -> Sample:
+        """One score of each run."""
+        return self.sample(name, {(kind, part): 1})
+
+    def _lacking(self, name: object, places: list[tuple[str, str]]) -> str:
+        of = f"{self.group} {name}"
+        found = [scores for (other, *_), scores in self._scores.items() if other == name]
+        seeds = {seed for scores in found for seed in scores}
+        if len(seeds) < 2:
+            return f"a single run of {of}" if seeds else f"no run of {of}"
+        scored = {seed for scores in found for seed in scores if not np.isnan(scores[seed])}
+        if len(scored) < 2:
+            return f"scores in fewer than two runs of {of}"
+        quantity = " and ".join(f"{part} {kind}" for kind, part in places)
+        return f"{quantity} in fewer than two runs of {of}"
