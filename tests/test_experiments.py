@@ -247,7 +247,7 @@ def test_the_sweep_tool_makes_and_publishes_runs(capsys, tmp_path, monkeypatch):
 def test_figures_name_every_group_and_draw_every_run(trained):
     fig = figures.layer_scores(trained.scores, "task")
     texts = [text.get_text() for text in fig.legends[0].get_texts()]
-    assert texts[0::2] == ["MNIST6", "Rot-Inv", "Rot-Eq"]
+    assert texts == ["MNIST6", "Rot-Inv", "Rot-Eq", "chance, in the same colour"]
     names = [label.get_text() for label in fig.axes[0].get_xticklabels()]
     assert names == [*"1234567", "Pool", "Final"]
     for ax, kind in zip(fig.axes, ("invariance", "equivariance"), strict=True):

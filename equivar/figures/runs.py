@@ -19,6 +19,7 @@ from scipy import stats
 from equivar.figures.style import COLOURS, LABELS, MARKERS, WIDTH, shared_legend
 
 KINDS = ("invariance", "equivariance")
+CHANCE = {"ls": ":", "lw": 1.3}
 PARTS = ("early", "middle", "late", "pool", "final")
 
 
@@ -60,8 +61,14 @@ def _panels(
         if len(names) > 5:
             plt.setp(ax.get_xticklabels()[-2:], rotation=45, ha="right", rotation_mode="anchor")
     axes[0].set_ylabel("score")
-    shared_legend(fig, axes[0])
+    _legend(fig, axes[0])
     return fig
+
+
+def _legend(fig: Figure, ax: Axes):
+    """The groups, and once for all of them what a dotted line is."""
+    ax.plot([], [], color="#555555", **CHANCE, label="chance, in the same colour")
+    shared_legend(fig, ax, ncols=6)
 
 
 def _line(
@@ -78,11 +85,11 @@ def _line(
     x = np.arange(len(places)) + step
     mean, half = table.mean(axis=1), half_interval(table)
     ax.errorbar(x, mean, yerr=half, color=colour, lw=1.2, elinewidth=0.9, capsize=2,
-                label=f"{LABELS[name]}", **MARKERS[name])  # fmt: skip
+                label=LABELS[name], **MARKERS[name])  # fmt: skip
     for values in table.T.to_numpy():
         ax.plot(x, values, ".", color=colour, ms=2.5, alpha=0.6)
     chance = runs.groupby(along)["chance"].mean().reindex(places)
-    ax.plot(x, chance, color=colour, ls=":", lw=1.3, label=f"{LABELS[name]}, chance")
+    ax.plot(x, chance, color=colour, **CHANCE)
 
 
 def shift_scores(scores: pd.DataFrame, group: str) -> Figure:
@@ -97,11 +104,10 @@ def shift_scores(scores: pd.DataFrame, group: str) -> Figure:
             mean = runs.groupby("pixels")[["score", "chance"]].mean()
             ax.plot(mean.index, mean["score"], color=COLOURS[name], lw=1.2, label=LABELS[name],
                     **MARKERS[name])  # fmt: skip
-            ax.plot(mean.index, mean["chance"], color=COLOURS[name], ls=":", lw=1.3,
-                    label=f"{LABELS[name]}, chance")  # fmt: skip
+            ax.plot(mean.index, mean["chance"], color=COLOURS[name], **CHANCE)
         ax.set(title=part, xlabel="shift in pixels")
     axes[0, 0].set_ylabel("equivariance")
-    shared_legend(fig, axes[0, 0])
+    _legend(fig, axes[0, 0])
     return fig
 
 

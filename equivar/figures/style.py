@@ -109,12 +109,16 @@ def bare(ax: Axes):
     sns.despine(ax=ax, left=True, bottom=True)
 
 
-def shared_legend(fig: Figure, *axes: Axes):
-    """One legend below all Axes, each label once."""
+def shared_legend(fig: Figure, *axes: Axes, ncols: int = 4):
+    """One legend below all Axes, each label once; what is dotted (chance) comes last."""
     entries = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
+    labels = sorted(entries, key=lambda label: "chance" in label)
     fig.legend(
-        entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 4)
+        [entries[label] for label in labels],
+        labels,
+        loc="outside lower center",
+        ncols=min(len(labels), ncols),
     )
