@@ -6,7 +6,8 @@ What a profile changes stands in notebooks/profiles/<profile>.yaml.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +21,11 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     profile: str
+
+    @classmethod
+    def of(cls, names: Mapping[str, object]) -> Self:
+        """The parameters out of a notebook's variables. ValueError: a missing or wrong one."""
+        return cls(**{name: names[name] for name in cls.model_fields if name in names})
 
 
 class Toy(Parameters):

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from equivar import datasets
-from equivar.datasets import DataDamaged, DataMissing, ImageData
+from equivar.datasets import DataDamaged, DataMissing, ImageData, identity
 from equivar.datasets.images import channel_statistics
+from equivar.datasets.registry import FILES, WEIGHTS, File, fingerprint_of
 from equivar.datasets.shapes import OUTLINES
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -221,14 +222,28 @@ def idx(array):
 def mnist_files():
     rng = np.random.default_rng(0)
     return {
-        "t10k-images-idx3-ubyte": rng.integers(0, 256, (5, 28, 28)),
-        "t10k-labels-idx1-ubyte": np.array([7, 2, 1, 0, 4]),
+        "t10k-images-idx3-ubyte": rng.integers(0, 256, (12, 28, 28)),
+        "t10k-labels-idx1-ubyte": np.array([7, 2, 1, 0, 4, 3, 5, 6, 8, 9, 9, 0]),
     }
+
+
+@pytest.fixture
+def any_data(monkeypatch):
+    """Made-up files pass for the published ones."""
+    monkeypatch.setattr(identity, "check", lambda paths, found, expected: None)
+
+
+def register(monkeypatch, name, split, parts):
+    """Put the sha256 of made-up data on record."""
+    places = [file.place for file in FILES[name, split]]
+    files = zip(places, identity.digests(parts), strict=False)
+    monkeypatch.setitem(FILES, (name, split), tuple(File(*file) for file in files))
 
 
 @pytest.mark.parametrize("folder", ["mnist/MNIST/raw", "MNIST/raw"])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_mnist_from_either_folder_zipped_or_not(tmp_path, monkeypatch, mnist_files, folder, zipped):
+    register(monkeypatch, "mnist", "test", map(idx, mnist_files.values()))
     home = tmp_path / folder
     home.mkdir(parents=True)
     for name, array in mnist_files.items():
@@ -239,7 +254,7 @@ def test_mnist_from_either_folder_zipped_or_not(tmp_path, monkeypatch, mnist_fil
     monkeypatch.setenv("EQUIVAR_DATA", str(tmp_path))
     data = datasets.load("mnist", "test")
     assert np.array_equal(data.images[:, 0], mnist_files["t10k-images-idx3-ubyte"])
-    assert data.labels.tolist() == [7, 2, 1, 0, 4]
+    assert data.labels.tolist() == mnist_files["t10k-labels-idx1-ubyte"].tolist()
 
 
 @pytest.mark.parametrize("damage", ["half", "half-gz", "text", "labels"])
@@ -263,15 +278,15 @@ def test_damaged_mnist_is_named(tmp_path, mnist_files, damage):
 
 
 def cifar_records(rng, count):
-    labels = rng.integers(0, 10, (count, 1))
+    labels = rng.permutation(np.arange(count) % 10)[:, None]
     return np.concatenate([labels, rng.integers(0, 256, (count, 3072))], axis=1).astype(np.uint8)
 
 
-def test_cifar10_binary_and_parquet(tmp_path):
+def test_cifar10_binary_and_parquet(tmp_path, any_data):
     rng = np.random.default_rng(0)
     home = tmp_path / "cifar-10-batches-bin"
     home.mkdir()
-    records = [cifar_records(rng, 4) for _ in range(5)]
+    records = [cifar_records(rng, 10) for _ in range(5)]
     for number, part in enumerate(records, start=1):
         part.tofile(home / f"data_batch_{number}.bin")
     data = datasets.load("cifar10", "train", root=tmp_path)
@@ -279,36 +294,45 @@ def test_cifar10_binary_and_parquet(tmp_path):
     assert np.array_equal(data.labels, stacked[:, 0])
     assert np.array_equal(data.images.flatten(1), stacked[:, 1:])
     # a parquet table comes first where there is one
-    pixels = data.images[:6].permute(0, 2, 3, 1).numpy()
-    write_table(tmp_path / "cifar10" / "train.parquet", pixels, [1, 2, 3, 4, 5, 6])
+    pixels = data.images[:10].permute(0, 2, 3, 1).numpy()
+    write_table(tmp_path / "cifar10" / "train.parquet", pixels, range(10))
     table = datasets.load("cifar10", "train", root=tmp_path)
-    assert torch.equal(table.images, data.images[:6]) and table.labels.tolist() == [*range(1, 7)]
+    assert torch.equal(table.images, data.images[:10]) and table.labels.tolist() == [*range(10)]
     (home / "data_batch_3.bin").write_bytes(b"x" * 5000)
     (tmp_path / "cifar10" / "train.parquet").unlink()
     with pytest.raises(DataDamaged, match=r"data_batch_3\.bin has 5000 bytes"):
         datasets.load("cifar10", "train", root=tmp_path)
 
 
-def write_table(path, pictures, labels, column="img"):
-    rows = []
-    for picture in pictures:
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "PNG")
-        rows.append({"bytes": buffer.getvalue(), "path": None})
+def encoded(picture, kind="PNG"):
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def write_table(path, pictures, labels, column="img", names=None):
+    rows = [
+        {"bytes": encoded(picture), "path": names[i] if names else None}
+        for i, picture in enumerate(pictures)
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(pyarrow.table({column: rows, "label": labels}), path)
+    table = pyarrow.table({column: rows, "label": labels})
+    pyarrow.parquet.write_table(table, path, row_group_size=100)
 
 
-def test_parquet_parts_are_joined_in_order(tmp_path):
+def test_parquet_parts_are_joined_in_order(tmp_path, any_data):
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    pictures = rng.integers(0, 256, (10, 32, 32, 3), dtype=np.uint8)
     home = tmp_path / "cifar10-jpeg"
     for part in (3, 0, 4, 2, 1):
         path = home / f"test-{part:05}-of-00005.parquet"
-        write_table(path, pictures[part : part + 1], [part], "image")
+        write_table(path, pictures[2 * part : 2 * part + 2], [2 * part, 2 * part + 1], "image")
     data = datasets.load("cifar10-jpeg", "test", root=tmp_path)
-    assert data.labels.tolist() == [0, 1, 2, 3, 4]
+    assert data.labels.tolist() == [*range(10)]
     assert np.array_equal(data.images.permute(0, 2, 3, 1), pictures)
+    (home / "test-00003-of-00005.parquet").unlink()
+    with pytest.raises(DataMissing, match="4 of the 5 parts"):
+        datasets.load("cifar10-jpeg", "test", root=tmp_path)
 
 
 def test_damaged_parquet_is_named(tmp_path):
@@ -326,11 +350,236 @@ def test_damaged_parquet_is_named(tmp_path):
         datasets.load("cifar10-jpeg", "test", root=tmp_path)
     sizes = [np.zeros((32, 32, 3), np.uint8), np.zeros((32, 30, 3), np.uint8)]
     write_table(path, sizes, [1, 2])
-    with pytest.raises(DataDamaged, match="several sizes"):
+    with pytest.raises(DataDamaged, match=r"several sizes: image 1 of .*test\.parquet is 32 x 30"):
         datasets.load("cifar10-jpeg", "test", root=tmp_path)
 
 
-def test_imagenet_sample_is_resized_and_cropped_in_the_middle(tmp_path):
+@pytest.mark.parametrize(
+    ("side", "labels", "words"),
+    [
+        (28, range(10), r"of \(3, 28, 28\), those of cifar10-jpeg are \(3, 32, 32\)"),
+        (32, range(1, 11), r"labels 1\.\.10, but cifar10-jpeg has 10 classes"),
+        (32, range(-1, 9), r"labels -1\.\.8"),
+        (32, [0, 1, 2, 3, 4, 5, 6, 7, 8, 8], "no image of class truck"),
+        (32, [None, *range(9)], "1 images have no label"),
+        (32, [0.5] * 10, "label is double, not whole numbers"),
+        (32, range(10), "damaged, or other data: .*sha256 13d8fe5.*, but has [0-9a-f]{64}"),
+    ],
+)
+def test_tables_of_other_content_are_refused(tmp_path, side, labels, words):
+    path = tmp_path / "cifar10-jpeg" / "test.parquet"
+    write_table(path, np.zeros((10, side, side, 3), np.uint8), labels)
+    with pytest.raises(DataDamaged, match=words) as caught:
+        datasets.load("cifar10-jpeg", "test", root=tmp_path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_table_without_encoded_images_is_refused(tmp_path):
+    path = tmp_path / "cifar10-jpeg" / "test.parquet"
+    path.parent.mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"img": [[1, 2]], "label": [1]}), path)
+    with pytest.raises(DataDamaged, match=r"column img is list.*not a struct"):
+        datasets.load("cifar10-jpeg", "test", root=tmp_path)
+
+
+# Identity
+
+
+def test_mnist_is_the_same_in_every_container(tmp_path, monkeypatch, mnist_files):
+    images, labels = (array.astype(np.uint8) for array in mnist_files.values())
+    for kind in ("idx", "gz", "parquet", "parquet-rgb"):
+        home = tmp_path / kind / "mnist"
+        (home / "MNIST" / "raw").mkdir(parents=True)
+        for name, array in mnist_files.items():
+            if kind == "idx":
+                (home / "MNIST" / "raw" / name).write_bytes(idx(array))
+            elif kind == "gz":
+                content = gzip.compress(idx(array), compresslevel=1)
+                (home / "MNIST" / "raw" / f"{name}.gz").write_bytes(content)
+        if kind == "parquet":
+            write_table(home / "test-00000-of-00001.parquet", images, labels, "image")
+        elif kind == "parquet-rgb":
+            grey = np.repeat(images[..., None], 3, axis=3)
+            write_table(home / "test.parquet", grey, labels)
+    register(monkeypatch, "mnist", "test", map(idx, mnist_files.values()))
+    wanted = fingerprint_of(identity.digests(map(idx, mnist_files.values())))
+    for kind in ("idx", "gz", "parquet", "parquet-rgb"):
+        data = datasets.load("mnist", "test", root=tmp_path / kind)  # verified
+        assert np.array_equal(data.images[:, 0], images), kind
+        parts = identity.mnist_parts(data.images, data.labels)
+        assert fingerprint_of(identity.digests(parts)) == wanted
+        assert datasets.fingerprint("mnist", "test", root=tmp_path / kind) == wanted
+        assert datasets.verify("mnist", "test", root=tmp_path / kind)
+
+
+def test_one_other_pixel_or_label_is_noticed_and_the_file_named(tmp_path, monkeypatch, mnist_files):
+    register(monkeypatch, "mnist", "test", map(idx, mnist_files.values()))
+    home = tmp_path / "MNIST" / "raw"
+    home.mkdir(parents=True)
+    for changed in mnist_files:
+        for name, array in mnist_files.items():
+            array = array.copy()
+            if name == changed:
+                array.flat[-1] ^= 1
+            (home / name).write_bytes(idx(array))
+        with pytest.raises(DataDamaged, match=f"{changed} should hold .*{changed}") as caught:
+            datasets.load("mnist", "test", root=tmp_path)
+        assert str(caught.value).count("should hold") == 1
+
+
+def test_cifar10_is_identified_by_its_binary_files(tmp_path, monkeypatch):
+    """In a table too; a table of other images says which of the files it differs from."""
+    empty = torch.zeros(20_001, 3, 32, 32, dtype=torch.uint8), torch.zeros(20_001).long()
+    sizes = [len(part) * 3073 for part in identity.cifar10_parts(*empty)]
+    assert sizes == [30_730_000, 30_730_000, 3073]
+    monkeypatch.setattr(identity, "CIFAR10_PART", 10)
+    rng = np.random.default_rng(0)
+    records = np.concatenate([cifar_records(rng, 10) for _ in range(2)])
+    images = torch.from_numpy(records[:, 1:]).reshape(-1, 3, 32, 32)
+    labels = torch.from_numpy(records[:, 0]).long()
+    halves = [part.tobytes() for part in (records[:10], records[10:])]
+    assert [bytes(part) for part in identity.cifar10_parts(images, labels)] == halves
+    register(monkeypatch, "cifar10", "test", [records[:10].tobytes()])
+    pixels = images[:10].permute(0, 2, 3, 1).numpy()
+    write_table(tmp_path / "cifar10" / "test.parquet", pixels, labels[:10].tolist())
+    assert torch.equal(datasets.load("cifar10", "test", root=tmp_path).images, images[:10])
+    write_table(tmp_path / "cifar10" / "test.parquet", pixels[::-1], labels[:10].tolist())
+    with pytest.raises(DataDamaged, match=r"test\.parquet should hold .*test_batch\.bin"):
+        datasets.verify("cifar10", "test", root=tmp_path)
+
+
+def test_too_few_and_too_many_parts_are_noticed(tmp_path):
+    one, two = File("a/x.bin", "1"), File("a/y.bin", "2")
+    with pytest.raises(DataDamaged, match=r"y\.bin, sha256 2, but has less"):
+        identity.check([tmp_path], ["1"], (one, two))
+    with pytest.raises(DataDamaged, match="nothing more, but has 2"):
+        identity.check([tmp_path], ["1", "2"], (one,))
+    identity.check([tmp_path], ["1", "2"], (one, two))
+
+
+def test_fingerprints_on_record_need_no_data(tmp_path):
+    every = [
+        (name, split) for name in datasets.DATASETS for split in datasets.DATASETS[name].splits
+    ]
+    found = [datasets.fingerprint(*one, root=tmp_path) for one in every if one[0] != "imagenet"]
+    assert len(set(found)) == len(found) - 3  # digits and shapes say their revision alone
+    assert datasets.fingerprint("shapes", "train") == "embedded-r1"
+    assert set(FILES) <= set(every)
+    with pytest.raises(DataMissing, match="imagenet"):
+        datasets.fingerprint("imagenet", "val", root=tmp_path)
+    with pytest.raises(ValueError, match="Did you mean"):
+        datasets.fingerprint("mnits", "train")
+
+
+def test_the_registry_is_well_formed():
+    files = [file for files in FILES.values() for file in files] + list(WEIGHTS.values())
+    digests = [file.sha256 for file in files] + [f.download.sha256 for f in files if f.download]
+    assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
+    assert len({file.place for file in files}) == len(files) == len({f.sha256 for f in files})
+    assert all(bool(file.how) != bool(file.download) for file in files)
+
+
+@pytest.mark.parametrize("key", list(FILES), ids=" ".join)
+def test_local_data_are_those_on_record(key):
+    for root in (datasets.data_root(), SHARED):
+        try:
+            assert datasets.verify(*key, root=root)
+            return
+        except DataMissing:
+            continue
+    pytest.skip("not on this machine")
+
+
+# ImageNet
+
+WNIDS = [f"n{number:08}" for number in range(1000)]
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    """One picture of 8 x 8 for each class and a second one for ten; as a folder and as tables."""
+    root = tmp_path_factory.mktemp("imagenet")
+    rows = []
+    for label, wnid in enumerate(WNIDS):
+        folder = root / "folder" / "imagenet" / "val" / wnid
+        folder.mkdir(parents=True)
+        for copy in range(2 if label < 10 else 1):
+            picture = np.full((8, 8, 3), (label % 256, label // 256, copy), np.uint8)
+            name = f"ILSVRC2012_val_{copy}{label:07}.JPEG"  # PNG inside: pixels stay as they are
+            (folder / name).write_bytes(encoded(picture))
+            rows.append((picture, label, name))
+    order = np.random.default_rng(0).permutation(len(rows))
+    for part in range(2):
+        pictures, labels, names = zip(*(rows[i] for i in order[part::2]), strict=True)
+        path = root / "tables" / "imagenet" / f"validation-{part:05}-of-00002.parquet"
+        write_table(path, pictures, labels, "image", names)
+    return root
+
+
+def test_imagenet_from_a_folder_and_from_tables(imagenet):
+    options = {"size": 8, "resize": 8, "count": 50}
+    folder = datasets.load("imagenet", "val", root=imagenet / "folder", **options)
+    assert folder.images.shape == (50, 3, 8, 8)
+    pixels = folder.images[:, :, 0, 0].long()
+    assert torch.equal(pixels[:, 0] + 256 * pixels[:, 1], folder.labels)
+    table = datasets.load("imagenet", "val", root=imagenet / "tables", **options)
+    assert torch.equal(folder.images, table.images) and torch.equal(folder.labels, table.labels)
+    fewer = datasets.load("imagenet", "val", root=imagenet / "folder", **options | {"count": 20})
+    assert torch.equal(fewer.images, folder.images[:20])
+    other = datasets.load("imagenet", "val", root=imagenet / "folder", **options, seed=1)
+    assert not torch.equal(other.labels, folder.labels)
+    for count in (0, 1011):
+        with pytest.raises(ValueError, match=f"{count} images asked for, imagenet has 1010"):
+            datasets.load("imagenet", "val", root=imagenet / "folder", count=count)
+
+
+def test_imagenet_fingerprint_follows_its_files(imagenet, tmp_path):
+    found = datasets.fingerprint("imagenet", "val", root=imagenet / "folder")
+    assert len(found) == 64
+    assert found == datasets.fingerprint("imagenet", "val", root=imagenet / "folder")
+    assert found != datasets.fingerprint("imagenet", "val", root=imagenet / "tables")
+    assert not datasets.verify("imagenet", "val", root=imagenet / "tables")  # nothing on record
+
+
+def test_imagenet_folders_of_other_layouts_are_refused(tmp_path):
+    home = tmp_path / "imagenet" / "val"
+    with pytest.raises(DataMissing, match="one folder for each class"):
+        datasets.load("imagenet", "val", root=tmp_path)
+    home.mkdir(parents=True)
+    (home / "ILSVRC2012_val_00000001.JPEG").write_bytes(b"")
+    with pytest.raises(DataDamaged, match="0 folders of classes, not 1000"):
+        datasets.load("imagenet", "val", root=tmp_path)
+    for wnid in WNIDS[:-1]:
+        (home / wnid).mkdir()
+    with pytest.raises(DataDamaged, match=r"999 folders of classes \(n00000000, n00000001, "):
+        datasets.load("imagenet", "val", root=tmp_path)
+    (home / "zebra").mkdir()
+    with pytest.raises(DataDamaged, match="no wnids: zebra"):
+        datasets.load("imagenet", "val", root=tmp_path)
+    (home / "zebra").rename(home / WNIDS[-1])
+    with pytest.raises(DataDamaged, match="no valid file for the classes"):
+        datasets.load("imagenet", "val", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([*range(1, 1001)], r"labels 1\.\.1000, but 1000 classes"),
+        ([-1] * 1000, r"labels -1\.\.-1"),
+        (
+            [*range(7), *range(8, 1000)],
+            "1 of 1000 classes have no image, the first one is number 7",
+        ),
+    ],
+)
+def test_imagenet_tables_of_other_labels_are_refused(tmp_path, labels, words):
+    path = tmp_path / "imagenet" / "validation.parquet"
+    write_table(path, [np.zeros((2, 2, 3), np.uint8)] * len(labels), labels)
+    with pytest.raises(DataDamaged, match=words):
+        datasets.load("imagenet", "val", root=tmp_path)
+
+
+def test_imagenet_sample_is_resized_and_cropped_in_the_middle(tmp_path, any_data):
     """A wide picture, white but for a red square in its middle that just fills the crop."""
     wide = np.full((64, 128, 3), 255, np.uint8)
     wide[16:48, 48:80] = (255, 0, 0)
@@ -364,7 +613,8 @@ def test_missing_files_say_where_they_go(tmp_path, name, split, file):
         datasets.load(name, split, root=tmp_path)
     message = str(caught.value)
     assert str(tmp_path / file) in message and "EQUIVAR_DATA" in message
-    assert "Get it" in message or "Put a parquet" in message
+    assert "Get it with make data" in message or "Put it there by hand" in message
+    assert "sha256" in message or "https://" in message
     assert isinstance(caught.value, FileNotFoundError)
 
 

@@ -54,9 +54,9 @@ class Component:
         elif self.below == inf:
             side = f"more than {self.above:g}"
         else:
-            side = f"between {self.above:g} and {self.below:g}"
+            side = f"{self.above:g} to {self.below:g}"
         interval = interval_words(*self.interval(), digits=3)
-        effect = f"{self.words} is {self.effect:z.3f} over {self.runs} runs, {interval}"
+        effect = f"{self.words} is {self.effect:.3f} over {self.runs} runs, {interval}"
         return f"{effect}, where the claim asks for {side}"
 
 

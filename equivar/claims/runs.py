@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan, nan
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -39,16 +41,18 @@ class Runs:
             raise ValueError(
                 f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
             )
+        table = table[table[group].notna()]  # rows of other chapters
         scores = table["score"] - table["chance"] if above_chance else table["score"]
-        means = scores.groupby(
-            [table[column] for column in wanted[:4]], sort=False, observed=True
-        ).mean()
+        cells: dict[tuple[object, str, str], dict[object, list[float]]] = {}
+        columns = [table[column].tolist() for column in wanted[:4]]
+        for name, kind, part, seed, score in zip(*columns, scores.tolist(), strict=True):
+            cells.setdefault((name, kind, part), {}).setdefault(seed, []).append(score)
         self.group = group
         # {(group, kind, part): {seed: score}}
-        self._scores: dict[tuple[object, str, str], dict[object, float]] = {}
-        for (*place, seed), mean in means.items():
-            self._scores.setdefault(tuple(place), {})[seed] = mean
-        self.names = sorted({name for name, *_ in self._scores})
+        self._scores = {
+            place: {seed: _mean(of) for seed, of in runs.items()} for place, runs in cells.items()
+        }
+        self.names = sorted({name for name, *_ in cells})
 
     def sample(self, name: object, weights: Mapping[tuple[str, str], float]) -> Sample:
         """The weighted sum of scores, {(kind, part): weight}, of each run that has them all."""
@@ -74,3 +78,8 @@ class Runs:
             return f"scores in fewer than two runs of {of}"
         quantity = " and ".join(f"{part} {kind}" for kind, part in places)
         return f"{quantity} in fewer than two runs of {of}"
+
+
+def _mean(scores: list[float]) -> float:
+    defined = [score for score in scores if not isnan(score)]
+    return fmean(defined) if defined else nan

@@ -69,7 +69,7 @@ def as_frame(verdicts: list[Verdict]) -> pd.DataFrame:
 
 def interval_words(low: float, high: float, digits: int = 2) -> str:
     """The interval, as reasons tell it."""
-    return f"95 % interval {low:z.{digits}f} to {high:z.{digits}f}"
+    return f"95 % interval {low:.{digits}f} to {high:.{digits}f}"
 
 
 def bound_words(value: float) -> str:

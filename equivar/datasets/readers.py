@@ -6,6 +6,7 @@ import gzip
 import io
 import math
 import struct
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,29 @@ from torch import Tensor
 from equivar.files import DataDamaged
 
 Decoder = Callable[[Image.Image], Image.Image]
+ReadResult = tuple[Tensor, Tensor]  # images uint8 (N, C, H, W), labels int64 (N,)
+
+
+def read_mnist(paths: list[Path]) -> ReadResult:
+    """The idx files of images and labels, or parquet image tables, read as grey."""
+    if paths[0].suffix == ".parquet":
+        return read_tables(paths, mode="L")
+    images, labels = (read_idx(path) for path in paths)
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        raise DataDamaged(f"{paths[0]} does not go with its labels: {len(images)}, {len(labels)}")
+    return images[:, None], labels.long()  # (N, 28, 28) -> (N, 1, 28, 28)
+
+
+def read_cifar10(paths: list[Path]) -> ReadResult:
+    """The binary files, or parquet image tables."""
+    return read_tables(paths) if paths[0].suffix == ".parquet" else read_cifar_binary(paths)
+
+
+def read_sample(
+    paths: list[Path], size: int = 224, resize: int = 256, interpolation: str = "bilinear"
+) -> ReadResult:
+    """Parquet image tables of images of any size, resized and cropped."""
+    return read_tables(paths, prepare=resize_and_crop(size, resize, interpolation))
 
 
 def read_idx(path: Path) -> Tensor:
@@ -32,7 +56,7 @@ def read_idx(path: Path) -> Tensor:
             raw = file.read()
         zero, kind, rank = struct.unpack(">HBB", raw[:4])
         shape = struct.unpack(f">{rank}I", raw[4 : 4 + 4 * rank])
-    except (OSError, EOFError, struct.error) as error:
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataDamaged(f"{path} can not be read as an idx file: {error}") from error
     body = raw[4 + 4 * rank :]
     if zero != 0 or kind != 8 or len(body) != math.prod(shape):
@@ -43,7 +67,7 @@ def read_idx(path: Path) -> Tensor:
     return torch.frombuffer(bytearray(body), dtype=torch.uint8).reshape(shape)
 
 
-def read_cifar_binary(paths: Iterable[Path]) -> tuple[Tensor, Tensor]:
+def read_cifar_binary(paths: Iterable[Path]) -> ReadResult:
     """The binary version of CIFAR-10: uint8 (N, 3, 32, 32) and labels (N,).
 
     A record is one byte of label and 3 x 32 x 32 bytes of image. DataDamaged: a broken record.
@@ -58,44 +82,89 @@ def read_cifar_binary(paths: Iterable[Path]) -> tuple[Tensor, Tensor]:
     return records[:, 1:].reshape(-1, 3, 32, 32).contiguous(), records[:, 0].long()
 
 
-def read_parquet(paths: Iterable[Path], prepare: Decoder | None = None) -> tuple[Tensor, Tensor]:
-    """Parquet image tables -> uint8 (N, 3, H, W) and labels (N,).
+def read_tables(
+    paths: Iterable[Path], mode: str = "RGB", prepare: Decoder | None = None
+) -> ReadResult:
+    """Parquet image tables -> uint8 (N, C, H, W) and labels (N,).
 
     Columns: `img` or `image`, a struct with `bytes` (an image file), and `label`. Every image is
-    decoded as RGB, then passed to `prepare`; all must then have one size. DataDamaged otherwise.
+    decoded in `mode` ("RGB", or "L" for grey), then passed to `prepare`; all must then have one
+    size. DataDamaged otherwise.
     """
-    encoded: list[bytes] = []
+    encoded: list[tuple[str, bytes]] = []
     labels: list[int] = []
     for path in paths:
-        files, numbers = _parquet_columns(path)
-        encoded += files
-        labels += numbers
+        column = image_column(path)
+        table = read_columns(path, [f"{column}.bytes", "label"])
+        files = table[column].combine_chunks().field("bytes").to_pylist()
+        encoded += [(f"image {row} of {path}", file) for row, file in enumerate(files)]
+        labels += table["label"].to_pylist()
+    images = decode_all(
+        [lambda file=file: io.BytesIO(file or b"") for _, file in encoded],
+        [where for where, _ in encoded],
+        mode,
+        prepare,
+    )
+    return images, torch.tensor(labels)
+
+
+def image_column(path: Path) -> str:
+    """The name of a parquet image table's column of images. DataDamaged: not such a table."""
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+        rows = pyarrow.parquet.read_metadata(path).num_rows
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataDamaged(f"{path} can not be read as a parquet table: {error}") from error
+    column = next((name for name in ("img", "image") if name in schema.names), None)
+    if column is None or "label" not in schema.names or not rows:
+        raise DataDamaged(f"{path} has {rows} rows of {schema.names}: no images with labels")
+    kind = schema.field(column).type
+    if not (pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0):
+        raise DataDamaged(f"{path}: column {column} is {kind}, not a struct with the field bytes")
+    if not pyarrow.types.is_integer(schema.field("label").type):
+        kind = schema.field("label").type
+        raise DataDamaged(f"{path}: column label is {kind}, not whole numbers")
+    return column
+
+
+def read_columns(path: Path, columns: list[str]) -> pyarrow.Table:
+    """Columns of a table with labels. DataDamaged: it can not be read, or labels are missing."""
+    try:
+        table = pyarrow.parquet.ParquetFile(path).read(columns=columns)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataDamaged(f"{path} can not be read as a parquet table: {error}") from error
+    if table["label"].null_count:
+        raise DataDamaged(f"{path}: {table['label'].null_count} images have no label")
+    return table
+
+
+def decode_all(
+    files: list[Callable[[], io.BufferedIOBase]],
+    names: list[str],
+    mode: str = "RGB",
+    prepare: Decoder | None = None,
+) -> Tensor:
+    """Image files -> uint8 (N, C, H, W), in threads.
+
+    DataDamaged names a file that can not be decoded, or that has another size than the first.
+    """
 
     def decode(row: int) -> np.ndarray:
         try:
-            image = Image.open(io.BytesIO(encoded[row])).convert("RGB")
-        except OSError as error:
-            raise DataDamaged(f"image {row} of {path} can not be decoded: {error}") from error
-        return np.asarray(prepare(image) if prepare else image)  # (H, W, 3)
+            with files[row]() as file, Image.open(file) as opened:
+                image = opened.convert(mode)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataDamaged(f"{names[row]} can not be decoded: {error}") from error
+        return np.asarray(prepare(image) if prepare else image)  # (H, W, 3), or (H, W)
 
     with ThreadPoolExecutor() as pool:
-        images = list(pool.map(decode, range(len(encoded))))
-    if len({image.shape for image in images}) > 1:
-        raise DataDamaged(f"the images of {path} have several sizes")
-    stacked = torch.from_numpy(np.stack(images))  # (N, H, W, 3)
-    return stacked.permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
-
-
-def _parquet_columns(path: Path) -> tuple[list[bytes], list[int]]:
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataDamaged(f"{path} can not be read as a parquet table: {error}") from error
-    column = next((name for name in ("img", "image") if name in table.column_names), None)
-    if column is None or "label" not in table.column_names or not table.num_rows:
-        raise DataDamaged(f"{path} has {table.num_rows} rows of {table.column_names}: no images")
-    rows = table.column(column).combine_chunks()
-    return rows.field("bytes").to_pylist(), table.column("label").to_pylist()
+        images = list(pool.map(decode, range(len(files))))
+    other = next((i for i, image in enumerate(images) if image.shape != images[0].shape), None)
+    if other is not None:
+        sizes = [" x ".join(map(str, images[i].shape[:2])) for i in (other, 0)]
+        raise DataDamaged(f"several sizes: {names[other]} is {sizes[0]}, {names[0]} is {sizes[1]}")
+    stacked = torch.from_numpy(np.stack(images))  # (N, H, W, 3), or (N, H, W)
+    return stacked[:, None] if mode == "L" else stacked.permute(0, 3, 1, 2).contiguous()
 
 
 def resize_and_crop(size: int, resize: int, interpolation: str = "bilinear") -> Decoder:

@@ -8,6 +8,7 @@ from equivar.figures.own import channel_pairs, own_profile
 from equivar.figures.profile import depth_profile
 from equivar.figures.runs import (
     accuracies,
+    half_interval,
     layer_scores,
     part_scores,
     shift_scores,

@@ -1,0 +1,184 @@
+"""Get what a profile reads from files: python tools/get_data.py --profile standard
+
+Looks for the data sets and weights that the profile's chapters name, fetches what has an address,
+verifies it all, and says of the rest what to put where. Ends with 1 if something is missing.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from near import Stop
+from parameters import declared, for_chapter, of_profile
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMING_DATA = ("data", "train_data", "images")
+
+
+def arguments(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="quick", help="a name in notebooks/profiles")
+    return parser.parse_args(argv)
+
+
+def chapters(profile):
+    """The values that each chapter of the profile runs with."""
+    for name in of_profile(ROOT, profile):
+        notebook = ROOT / "notebooks" / f"{name}.ipynb"
+        if notebook.is_file():
+            yield declared(notebook) | for_chapter(ROOT, notebook, profile)
+
+
+def texts(value):
+    """A parameter's texts: itself, or those of a list."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return [text for text in values if isinstance(text, str)]
+
+
+def needed(profile):
+    """Names of data sets that lie in files, names of weights that do, and networks of a hub."""
+    from equivar.datasets import DATASETS  # late: a mistyped name is told at once
+
+    data, weights, hub = {}, {}, {}
+    for values in chapters(profile):
+        for name in (text for key in NAMING_DATA for text in texts(values.get(key))):
+            if name in DATASETS and DATASETS[name].find:
+                data[name] = None
+        for name in texts(values.get("weights")):
+            if name.partition(":")[0] == "hub":
+                hub[values.get("network", name)] = None
+            elif name not in ("", "random"):
+                weights[name] = None
+    return list(data), list(weights), list(hub)
+
+
+class Report:
+    """A line for each item, below it what to do; counts what is missing."""
+
+    def __init__(self, root):
+        self.root, self.missing = root, 0
+
+    def there(self, item, words):
+        print(f"{item:34s} {words}", flush=True)
+
+    def not_there(self, item, words, *todo):
+        self.missing += 1
+        print("\n    ".join([f"{item:34s} {words}", *todo]), flush=True)
+
+    def to_put(self, file):
+        place = self.root / file.needed
+        return f"put {place.name} at {place}\n        {file.to_put()}"
+
+
+def get_data_set(name, report):
+    """Look for all splits of a data set, fetch what is missing, verify and report."""
+    from equivar.datasets import DATASETS
+    from equivar.datasets.registry import FILES
+
+    before = {split: look(name, split, report.root)[0] for split in DATASETS[name].splits}
+    absent = [split for split, state in before.items() if state == "missing"]
+    fetch([file for split in absent for file in FILES.get((name, split), ())], report.root)
+    for split, state in before.items():
+        item, was = f"{name} {split}", "fetched" if state == "missing" else "present"
+        state, words = look(name, split, report.root)
+        if state == "there":
+            report.there(item, f"{was}, {words}")
+        elif state == "damaged":
+            report.not_there(item, f"damaged: {words}")
+        else:
+            files = missing_files(name, split, report.root)
+            todo = dict.fromkeys(report.to_put(file) for file in files)
+            report.not_there(item, "missing", *(todo or [words]))
+
+
+def look(name, split, root):
+    """(there, verified or not), (missing, what) or (damaged, what) for a split."""
+    from equivar import datasets
+
+    try:
+        known = datasets.verify(name, split, root)
+    except datasets.DataMissing as error:
+        return "missing", str(error)
+    except datasets.DataDamaged as error:
+        return "damaged", str(error)
+    return "there", "verified" if known else "no sha256 on record to verify it by"
+
+
+def missing_files(name, split, root):
+    from equivar.datasets.registry import FILES
+
+    return [f for f in FILES.get((name, split), ()) if not (root / f.needed).exists()]
+
+
+def fetch(files, root):
+    """Fetch those that have an address, and tell what failed."""
+    from equivar.datasets.fetch import alone, obtain
+
+    files = [file for file in files if file.download]
+    if not files:
+        return
+    try:
+        with alone(root):
+            obtain(files, root)
+    except OSError as error:  # not to be written, or full: the other items are reported too
+        print(f"failed: {error}", flush=True)
+
+
+def get_weights(name, report):
+    """Look for weights; those of the registry are verified. None can be fetched."""
+    from equivar.datasets.identity import file_digests
+    from equivar.datasets.registry import WEIGHTS
+    from equivar.files import DataMissing
+    from equivar.models import weights_path
+
+    item, file = f"weights {name}", WEIGHTS.get(name)
+    try:
+        path = Path(name) if Path(name).is_file() else weights_path(name, report.root)
+    except DataMissing as error:
+        how = report.to_put(file) if file else str(error)
+        return report.not_there(item, "missing", how)
+    if file is None or path.name != Path(file.place).name:
+        return report.there(item, "present, no sha256 on record to verify it by")
+    found = file_digests([path])[0]
+    if found != file.sha256:
+        how = f"{path} should have sha256 {file.sha256}, has {found}"
+        return report.not_there(item, "damaged, or other weights", how)
+    return report.there(item, "present, verified")
+
+
+def get(profile):
+    """How many items are missing in the end."""
+    data, weights, hub = needed(profile)
+    if not data and not weights and not hub:
+        print(f"profile {profile} needs no files: its data come with the package")
+        return 0
+    from equivar.datasets import data_root
+
+    report = Report(data_root().resolve())
+    print(f"profile {profile}, data root {report.root}", flush=True)
+    for name in data:
+        get_data_set(name, report)
+    for name in weights:
+        get_weights(name, report)
+    for name in hub:
+        report.there(f"weights of {name}", "fetched by its library when the chapter runs")
+    return report.missing
+
+
+def main(argv=None):
+    options = arguments(argv)
+    try:
+        missing = get(options.profile)
+    except (Stop, ValueError, OSError) as error:
+        print(f"\ndata failed: {error}\n", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped: the next make data goes on from here\n", file=sys.stderr, flush=True)
+        return 130
+    if missing:
+        print(f"\n{missing} missing: see above", file=sys.stderr, flush=True)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
