@@ -142,9 +142,11 @@ def open_images(
         return FolderImages(where, wanted, count, batch_size, skip_unreadable)
     split = datasets.DATASETS[name].splits[-1]
     options = {}
-    if name == "imagenet-sample" and wanted.height == wanted.width:
+    if name in ("imagenet-sample", "imagenet") and wanted.height == wanted.width:
         method = wanted.interpolation if wanted.interpolation == "bicubic" else "bilinear"
         options = {"size": wanted.height, "resize": wanted.resize[0], "interpolation": method}
+    if name == "imagenet":
+        options["count"] = count
     data = datasets.load(name, split, **options)
     return DatasetImages(f"{name} {split}", data.images[:count], wanted, batch_size)
 

@@ -285,10 +285,14 @@ def test_an_archive_of_other_members_leaves_nothing(tmp_path, members, links, wo
     assert only(tmp_path) == ["x.tar.gz"]
 
 
-@pytest.mark.parametrize("cut", [0, 30, -20])
-def test_a_broken_archive_is_named(tmp_path, cut):
+@pytest.mark.parametrize(
+    "damage",
+    [lambda c: b"", lambda c: c[:30], lambda c: c[:-20], lambda c: c[:900] + b"?" + c[901:]],
+    ids=["empty", "start", "cut", "changed"],
+)
+def test_a_broken_archive_is_named(tmp_path, damage):
     content = tar(tmp_path / "x.tar.gz", {n: c + CONTENT for n, c in MEMBERS.items()}).read_bytes()
-    (tmp_path / "x.tar.gz").write_bytes(content[:cut])
+    (tmp_path / "x.tar.gz").write_bytes(damage(content))
     with pytest.raises(DataDamaged, match=r"x\.tar\.gz"):
         unpack(tmp_path / "x.tar.gz", files_of(), tmp_path)
     assert only(tmp_path) == ["x.tar.gz"]

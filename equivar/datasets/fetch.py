@@ -6,6 +6,7 @@ One process at a time fetches into a data root (`alone`); others wait.
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import os
 import shutil
@@ -212,7 +213,7 @@ def unpack(archive: Path, files: Iterable[File], root: Path) -> None:
                 for member in tar:
                     if member.isfile() and member.name in todo:
                         _unpack_one(archive, tar, member, *todo.pop(member.name))
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataDamaged(f"{archive} can not be unpacked: {error}") from error
         if todo:
             raise DataDamaged(f"{archive} does not hold {', '.join(todo)}")

@@ -52,7 +52,7 @@ def file_digests(paths: Iterable[Path]) -> list[str]:
 
 @functools.lru_cache(maxsize=1024)
 def _digest(path: Path, _size: int, _changed: int) -> str:
-    if path.is_dir():  # 50,000 files of ImageNet: reading them all would take minutes
+    if path.is_dir():  # 50,000 images of ImageNet: reading them all would take minutes
         files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = [f"{file.relative_to(path).as_posix()} {file.stat().st_size}" for file in files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -71,4 +71,6 @@ def check(paths: list[Path], found: list[str], expected: tuple[File, ...]) -> No
             wanted = f", sha256 {file.sha256}" if file else ""
             problems.append(f"{where} should hold {part}{wanted}, but has {digest or 'less'}")
     if problems:
-        raise DataDamaged(f"damaged, or other data: {'; '.join(problems)}.")
+        fetched = any(file.download for file in expected)
+        hint = " Once it is removed, make data fetches it anew." if fetched else ""
+        raise DataDamaged(f"damaged, or other data: {'; '.join(problems)}.{hint}")

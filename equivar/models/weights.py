@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from equivar.files import DataDamaged, DataMissing, data_root, first_existing
 
 HOW_TO_GET = (
-    "Put it there by hand: a state dict as .safetensors, or as .pt or .pth written by torch.save."
+    "Put it there by hand: a state dict as .safetensors, or as .pt or .pth written by torch.save "
+    "(make data says where it comes from)."
 )
 
 
