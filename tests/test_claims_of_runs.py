@@ -448,3 +448,25 @@ def test_a_verdict_is_seldom_false(edge, claim, world):
     assert found.get("contradicted", 0) <= ALLOWED
     if edge == "supported":  # the world is at the edge: beyond it no table is supported
         assert found.get("supported", 0) > 0
+
+
+def test_a_section_is_all_of_its_claims():
+    names = [[judge.__name__ for judge in judges] for judges in claims.SECTIONS.values()]
+    assert names == [
+        [f"claim_4_3{letter}" for letter in "abcd"],
+        [f"claim_4_4{letter}" for letter in "abc"],
+        [f"claim_4_5{letter}" for letter in "ab"],
+    ]
+
+
+def test_a_section_hands_the_margin_to_the_claims_that_have_one(monkeypatch):
+    def with_margin(table, margin=0.5, above_chance=False):
+        return table, margin, above_chance
+
+    def without(table, above_chance=False):
+        return table, above_chance
+
+    monkeypatch.setitem(claims.SECTIONS, "4.3", (with_margin, without))
+    assert claims.of_section("4.3", "table", 0.2) == [("table", 0.2, False), ("table", False)]
+    above = claims.of_section("4.3", "table", 0.2, above_chance=True)
+    assert above == [("table", 0.2, True), ("table", True)]

@@ -19,6 +19,7 @@ With `above_chance=True` a score is replaced by what it is above chance, everywh
 """
 
 from equivar.claims.cosine import claim_3_3a, claim_3_3b
+from equivar.claims.sections import SECTIONS, of_section
 from equivar.claims.tasks import claim_4_3a, claim_4_3b, claim_4_3c, claim_4_3d
 from equivar.claims.toy import claim_4_1a, claim_4_1b
 from equivar.claims.training import claim_4_4a, claim_4_4b, claim_4_4c, claim_4_5a, claim_4_5b
@@ -34,6 +35,7 @@ from equivar.claims.verdict import (
 
 __all__ = [
     "LEVEL",
+    "SECTIONS",
     "SE_95",
     "Verdict",
     "as_frame",
@@ -52,5 +54,6 @@ __all__ = [
     "claim_4_5a",
     "claim_4_5b",
     "greater_than_zero",
+    "of_section",
     "within_margin",
 ]

@@ -1,8 +1,9 @@
 """Chapters 04, 05 and 06: groups of trained networks, a line for each group.
 
 Each run is first reduced to its mean over transformations (and over the layers of a part). A
-group is drawn as the mean of its runs with their 95 % interval (Student's t), each run as a small
-dot, and what chance scores as a dotted line in the group's colour.
+group is drawn as the mean of its runs with their 95 % interval (Student's t; of two runs it may
+reach out of the frame), each run as a small dot, and what chance scores as a dotted line in the
+group's colour.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def _panels(
             _line(of, along, places, name, step, ax)
         ax.axhline(0, color="black", lw=0.6, zorder=0)
         ax.set(title=kind, xlabel=label, xticks=range(len(places)), xticklabels=names)
+        ax.set_ylim(min(-0.1, rows["score"].min() - 0.05), 1.05)  # intervals may leave it
         if len(names) > 5:
             plt.setp(ax.get_xticklabels()[-2:], rotation=45, ha="right", rotation_mode="anchor")
     axes[0].set_ylabel("score")
@@ -128,8 +130,9 @@ def training_curves(history: pd.DataFrame, group: str) -> Figure:
                 ax.plot(run["epoch"], run[column], color=COLOURS[name], lw=0.9, alpha=0.8,
                         label=LABELS[name] if number == 0 else None)  # fmt: skip
         ax.set(xlabel="epoch", ylabel=words)
-    axes[0].set_yscale("log")
-    shared_legend(fig, axes[0])
+    if history["loss"].max() > 10 * history["loss"].min():
+        axes[0].set_yscale("log")
+    shared_legend(fig, axes[0], ncols=6)
     return fig
 
 

@@ -40,10 +40,13 @@ def runs_root(root: str | Path | None = None) -> Path:
 
 
 class Store:
-    """Runs under `root` (see `runs_root`), and results committed under `results`/<profile>."""
+    """Runs under `root` (see `runs_root`), and results committed under `results`/<profile>.
 
-    def __init__(self, root: str | Path | None = None, results: Path = RESULTS) -> None:
-        self.root, self.results = runs_root(root), results
+    results: None for data/results.
+    """
+
+    def __init__(self, root: str | Path | None = None, results: Path | None = None) -> None:
+        self.root, self.results = runs_root(root), results or RESULTS
 
     def find(self, spec: Spec, weights: bool = False) -> Run | None:
         """The finished run, here or among the committed results (unless `weights` are needed).
