@@ -29,7 +29,7 @@ def test_the_claims_need_tables_and_nothing_else():
     found |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     outside = {name for name in found if not name.startswith("equivar.claims.")}
     assert {name.split(".")[0] for name in outside - {"__future__"}} <= {
-        "collections", "dataclasses", "itertools", "math", "numpy", "pandas", "scipy",
+        "collections", "dataclasses", "inspect", "itertools", "math", "numpy", "pandas", "scipy",
         "statistics",
     }  # fmt: skip
 
