@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from equivar import datasets, training
-from equivar.datasets import DataMissing, picture
-from equivar.experiments.trained import Trained, Training, run_all
+from equivar import training
+from equivar.datasets import picture
+from equivar.experiments.trained import Trained, Training, run_all, to_show, under_shifts
 from equivar.profiles import Augmentations
 from equivar.store import Store
 
@@ -16,17 +16,13 @@ from equivar.store import Store
 def augmentation_runs(p: Augmentations) -> list[Training]:
     """The networks of the chapter: each augmentation, alone, with each seed."""
     return [
-        Training(
+        under_shifts(
+            p,
             experiment="augmentations",
             groups={"augment": augment},
             network=p.network,
-            data=p.data,
-            train_images=p.train_images,
-            recipe={**p.recipe, "augment": [] if augment == "none" else [augment]},
+            augment=[] if augment == "none" else [augment],
             seed=seed,
-            images=p.images,
-            transforms=[f"shift-{pixels}" for pixels in p.shifts],
-            match=p.match,
         )
         for seed in p.seeds  # so that a first seed of every augmentation is there first
         for augment in p.augmentations
@@ -43,10 +39,7 @@ def augmented_pictures(p: Augmentations, count: int = 8) -> dict[str, list[np.nd
 
     Of embedded images where the data are not at hand.
     """
-    try:
-        data = datasets.load(p.data, "train").subset(count)
-    except DataMissing:
-        data = datasets.load("shapes", "train").subset(count)
+    data = to_show(p.data, "shapes").subset(count)
     targets = F.one_hot(data.labels, len(data.classes)).float()
     shown = {}
     for name in p.augmentations:

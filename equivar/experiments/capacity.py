@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from equivar.experiments.trained import Trained, Training, run_all
+from equivar.experiments.trained import Trained, Training, run_all, under_shifts
 from equivar.profiles import Capacity
 from equivar.store import Store
 
@@ -10,17 +10,13 @@ from equivar.store import Store
 def capacity_runs(p: Capacity) -> list[Training]:
     """The networks of the chapter: each width with each seed."""
     return [
-        Training(
+        under_shifts(
+            p,
             experiment="capacity",
             groups={"widening": width},
             network=f"wrn-{p.depth}-{width}",
-            data=p.data,
-            train_images=p.train_images,
-            recipe={**p.recipe, "augment": list(p.augment)},
+            augment=p.augment,
             seed=seed,
-            images=p.images,
-            transforms=[f"shift-{pixels}" for pixels in p.shifts],
-            match=p.match,
         )
         for seed in p.seeds  # so that a first seed of every width is there first
         for width in p.widths

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from equivar import datasets
-from equivar.datasets import DataMissing, picture
-from equivar.experiments.trained import Trained, Training, run_all
+from equivar.datasets import picture
+from equivar.experiments.trained import Trained, Training, run_all, to_show
 from equivar.profiles import Tasks
 from equivar.store import Store
 
@@ -43,20 +43,16 @@ def tasks(p: Tasks, store: Store | None = None) -> Trained:
 class TaskPictures:
     """A few images of one task, with the names of their classes."""
 
-    data: str
     images: list[np.ndarray]  # (H, W) each
     labels: list[str]
 
 
 def task_pictures(p: Tasks, count: int = 8) -> dict[str, TaskPictures]:
     """The first training images of each task; embedded digits where the data are not at hand."""
-    try:
-        data = datasets.load(p.data, "train")
-    except DataMissing:
-        data = datasets.load("digits", "train")
+    data = to_show(p.data, "digits")
     shown = {}
     for task in p.tasks:
         few = datasets.mnist6(data, task).subset(count)
         labels = [few.classes[label] for label in few.labels.tolist()]
-        shown[task] = TaskPictures(few.name, [picture(image) for image in few.images], labels)
+        shown[task] = TaskPictures([picture(image) for image in few.images], labels)
     return shown

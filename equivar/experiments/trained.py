@@ -17,6 +17,7 @@ from torch import nn
 from equivar import datasets, models, training
 from equivar.datasets import DataMissing, ImageData
 from equivar.measure import measure
+from equivar.profiles import Shifts
 from equivar.store import Busy, Made, Run, Spec, Store
 from equivar.store.shelf import CHECKPOINT
 from equivar.transforms import parse_transforms
@@ -113,6 +114,37 @@ class Training:
         }
         history = history.drop(columns="images_per_second")  # another one each time
         return Made({"scores": scores, "history": history}, model.state_dict(), facts)
+
+
+def under_shifts(
+    p: Shifts,
+    experiment: str,
+    groups: Mapping[str, object],
+    network: str,
+    augment: Sequence[str],
+    seed: int,
+) -> Training:
+    """One network of chapter 05 or 06: trained by the chapter's schedule, measured under shifts."""
+    return Training(
+        experiment=experiment,
+        groups=groups,
+        network=network,
+        data=p.data,
+        train_images=p.train_images,
+        recipe={**p.recipe, "augment": list(augment)},
+        seed=seed,
+        images=p.images,
+        transforms=[f"shift-{pixels}" for pixels in p.shifts],
+        match=p.match,
+    )
+
+
+def to_show(data: str, embedded: str) -> ImageData:
+    """The training images of a set, or of an embedded one where its files are not at hand."""
+    try:
+        return datasets.load(data, "train")
+    except DataMissing:
+        return datasets.load(embedded, "train")
 
 
 @dataclass(frozen=True)

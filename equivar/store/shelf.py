@@ -17,8 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from equivar.files import PROJECT
-from equivar.store import folder
-from equivar.store.folder import Made, Run, RunDamaged
+from equivar.store.folder import Made, Run, RunDamaged, write
 from equivar.store.provenance import provenance
 from equivar.store.spec import Spec
 from equivar.training.checkpoint import CheckpointDamaged
@@ -97,7 +96,7 @@ class Store:
     def _finish(self, spec: Spec, work: Path, made: Made, seconds: float) -> None:
         final = work / "final"
         shutil.rmtree(final, ignore_errors=True)  # of a process that was stopped while writing
-        folder.write(final, made, provenance(spec, seconds))
+        write(final, made, provenance(spec, seconds))
         os.replace(final, self.root / spec.name)
         shutil.rmtree(work)
 
