@@ -104,11 +104,20 @@ class FolderImages:
 class DatasetImages:
     """Images in memory, uint8 (N, C, h, w), resized to what the network takes, in batches.
 
-    Colour becomes grey and grey is repeated where the network's channels ask for it.
+    Colour becomes grey and grey is repeated where the network's channels ask for it. labels: int64
+    (N,), where they are known.
     """
 
-    def __init__(self, name: str, images: Tensor, wanted: Input, batch_size: int = 32):
+    def __init__(
+        self,
+        name: str,
+        images: Tensor,
+        wanted: Input,
+        batch_size: int = 32,
+        labels: Tensor | None = None,
+    ):
         self.name, self.dataset, self.input, self.batch_size = name, images, wanted, batch_size
+        self.labels = labels
         self.skipped: dict[Path, str] = {}
 
     def __len__(self) -> int:
@@ -148,7 +157,8 @@ def open_images(
     if name == "imagenet":
         options["count"] = count
     data = datasets.load(name, split, **options)
-    return DatasetImages(f"{name} {split}", data.images[:count], wanted, batch_size)
+    data = data.subset(count) if count else data
+    return DatasetImages(f"{name} {split}", data.images, wanted, batch_size, data.labels)
 
 
 def image_files(folder: Path) -> list[Path]:

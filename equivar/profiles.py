@@ -45,27 +45,38 @@ class Toy(Parameters):
     margin: Annotated[float, Field(gt=0)]
 
 
-class Similarities(Parameters):
+class Schedule(Parameters):
+    """How networks are trained: fields of `equivar.training.Recipe`."""
+
+    epochs: Count
+    batch_size: Count
+    optimizer: str
+    lr: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    schedule: str
+    milestones: tuple[Count, ...]
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """The fields, as `training.train` takes them."""
+        return {name: getattr(self, name) for name in Schedule.model_fields if name != "profile"}
+
+
+class Similarities(Schedule):
     """Chapter 02 (section 3.3): cosine against correlation.
 
-    maps, side, offset: random maps of side x side cells, and what is added to them. network: of
-    `equivar.models`; weights: a file's name under weights/, or "" to train in the run, on
-    `train_data` for `epochs` in batches of `batch_size`, by Adam with the peak learning rate `lr`,
-    with random crops and flips. data, images: what is measured, of the split `split`. match: as in
-    `equivar.measure`.
+    maps, side, offset: random maps of side x side cells, and what is added to them. networks: of
+    `equivar.models`, each with the name of its weights under weights/, or "" to train it in the
+    run, on `train_data` with random crops and flips. data: what is measured, its last split;
+    images: how many. match: as in `equivar.measure`.
     """
 
     maps: Annotated[int, Field(ge=2)]
     side: Annotated[int, Field(ge=2)]
     offset: float
-    network: str
-    weights: str
+    networks: Annotated[dict[str, str], Field(min_length=1)]
     train_data: str
-    epochs: Count
-    batch_size: Count
-    lr: Annotated[float, Field(gt=0)]
     data: str
-    split: str
     images: Annotated[int, Field(ge=2)]
     match: str
     seed: Seed
@@ -96,23 +107,6 @@ class Own(Parameters):
     shown_layer: str
     pairs: Count
     seed: Seed
-
-
-class Schedule(Parameters):
-    """How networks are trained: fields of `equivar.training.Recipe`."""
-
-    epochs: Count
-    batch_size: Count
-    optimizer: str
-    lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    schedule: str
-    milestones: tuple[Count, ...]
-
-    @property
-    def recipe(self) -> dict[str, object]:
-        """The fields, as `training.train` takes them."""
-        return {name: getattr(self, name) for name in Schedule.model_fields if name != "profile"}
 
 
 class Shifts(Schedule):

@@ -12,9 +12,10 @@ import torch
 from equivar import datasets, experiments, figures, models, training
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.capacity import capacity_runs
+from equivar.experiments.stored import run_all
 from equivar.experiments.sweeps import SWEEPS, sweep
 from equivar.experiments.tasks import task_runs
-from equivar.experiments.trained import run_all, trained_network
+from equivar.experiments.trained import trained_network
 from equivar.profiles import Augmentations, Capacity, Tasks
 from equivar.store import Store, folder
 
@@ -222,7 +223,7 @@ def test_the_sweep_tool_lists_and_refuses(capsys):
     assert sweep_tool.main([chapter, "--list", "--only", "10"]) == 1
     assert "there are runs 1 to 9" in capsys.readouterr().err
     assert sweep_tool.main([str(ROOT / "notebooks" / "01-toy-gaussian-cnns.ipynb")]) == 1
-    assert "unknown chapter with training runs" in capsys.readouterr().err
+    assert "unknown chapter with stored runs" in capsys.readouterr().err
 
 
 def test_the_sweep_tool_makes_and_publishes_runs(capsys, tmp_path, monkeypatch):

@@ -44,12 +44,22 @@ def needed(profile):
         for name in (text for key in NAMING_DATA for text in texts(values.get(key))):
             if name in DATASETS and DATASETS[name].find:
                 data[name] = None
-        for name in texts(values.get("weights")):
+        for network, name in networks(values):
             if name.partition(":")[0] == "hub":
-                hub[values.get("network", name)] = None
+                hub[network] = None
             elif name not in ("", "random"):
                 weights[name] = None
     return list(data), list(weights), list(hub)
+
+
+def networks(values):
+    """(network, weights) of a chapter: a single one, a table {network: weights}, or rows."""
+    several = values.get("networks", [])
+    if isinstance(several, dict):
+        return list(several.items())
+    return [
+        (row["network"], row.get("weights", "")) for row in [values, *several] if "network" in row
+    ]
 
 
 class Report:

@@ -76,7 +76,7 @@ def tell_of_others(folder, runs):
 
 
 def sweep_chapter(notebook, options):
-    from equivar.experiments.trained import run_all
+    from equivar.experiments.stored import run_all
     from equivar.store import Store
 
     runs = runs_of(notebook, options.profile)

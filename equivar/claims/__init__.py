@@ -18,7 +18,7 @@ within the margin, which is stricter than two one-sided tests at 5 % (90 %).
 With `above_chance=True` a score is replaced by what it is above chance, everywhere.
 """
 
-from equivar.claims.cosine import claim_3_3a, claim_3_3b
+from equivar.claims.cosine import activation_correlations, claim_3_3a, claim_3_3b
 from equivar.claims.sections import SECTIONS, of_section
 from equivar.claims.tasks import claim_4_3a, claim_4_3b, claim_4_3c, claim_4_3d
 from equivar.claims.toy import claim_4_1a, claim_4_1b
@@ -38,6 +38,7 @@ __all__ = [
     "SECTIONS",
     "SE_95",
     "Verdict",
+    "activation_correlations",
     "as_frame",
     "bootstrap",
     "claim_3_3a",

@@ -18,35 +18,74 @@ from equivar.claims.verdict import (
 def claim_3_3a(blocks: pd.DataFrame, seed: int = 0) -> Verdict:
     """The cosine scores follow the mean activation more than the correlation scores (figure 2b).
 
-    `blocks`: one row per layer x kind x similarity, with `index`, `mean_activation`, `score`. The
-    effect is the difference of the two Pearson correlations with the mean activation, averaged
-    over the kinds; it varies over layers, so the interval is a bootstrap over layers (BCa).
+    `blocks`: one row per network x layer x kind x similarity, with `index`, `mean_activation`,
+    `score`; the column `network` may be absent. The effect is the difference of the two Pearson
+    correlations with the mean activation within a network, averaged over kinds and networks; it
+    varies over layers, so the interval is a bootstrap over the layers of all networks (BCa).
     """
-    wide = blocks.pivot_table(index="index", columns=["kind", "similarity"], values="score")
-    activation = blocks.groupby("index")["mean_activation"].first().loc[wide.index].to_numpy()
+    blocks = blocks if "network" in blocks else blocks.assign(network="")
+    wide = _wide(blocks)
     kinds = sorted(set(blocks["kind"]))
-    columns = [wide[kind, name].to_numpy() for kind in kinds for name in ("cosine", "correlation")]
+    names = [(kind, similarity) for kind in kinds for similarity in ("cosine", "correlation")]
+    networks = pd.factorize(wide.index.get_level_values("network"))[0]  # numbers can be resampled
 
-    def difference(activation, *columns) -> float:
-        r = [_pearson(activation, column) for column in columns]
+    def following(networks, activation, *columns) -> np.ndarray:
+        """The correlation of each column with the activation, averaged over networks."""
+        within = [networks == name for name in np.unique(networks)]
+        return np.array(
+            [np.mean([_pearson(activation[of], one[of]) for of in within]) for one in columns]
+        )
+
+    def difference(*samples) -> float:
+        r = following(*samples)
         return float(np.mean(r[0::2]) - np.mean(r[1::2]))
 
-    low, high = bootstrap(difference, [activation, *columns], seed)
-    r = [_pearson(activation, column) for column in columns]
-    effect = difference(activation, *columns)
+    activation = wide["mean_activation"].to_numpy()
+    samples = [networks, activation, *(wide[name].to_numpy() for name in names)]
+    low, high = bootstrap(difference, samples, seed)
+    r, effect = following(*samples), difference(*samples)
     pairs = ", ".join(
         f"{kind} {r[2 * i]:.2f} by cosine and {r[2 * i + 1]:.2f} by correlation"
         for i, kind in enumerate(kinds)
     )
+    count = len(set(networks))
+    several = f" of {count} networks" if count > 1 else ""
     return Verdict(
         "3.3a",
         effect,
         low,
         high,
         greater_than_zero(low, high),
-        f"over {len(wide)} layers the correlation with the mean activation is, for {pairs}: "
-        f"a difference of {effect:.2f} on average, {interval_words(low, high)}",
+        f"over {len(wide)} layers{several} the correlation with the mean activation is, for "
+        f"{pairs}: a difference of {effect:.2f} on average, {interval_words(low, high)}",
     )
+
+
+def activation_correlations(blocks: pd.DataFrame) -> pd.DataFrame:
+    """How far each network's scores follow the mean activation: Pearson correlation over layers.
+
+    `blocks` as in `claim_3_3a`. Rows: networks; columns: (kind, similarity).
+    """
+    wide = _wide(blocks)
+    columns = [column for column in wide.columns if column[0] != "mean_activation"]
+    return pd.DataFrame(
+        {
+            name: {
+                column: _pearson(of["mean_activation"].to_numpy(), of[column].to_numpy())
+                for column in columns
+            }
+            for name, of in wide.groupby("network", sort=False)
+        }
+    ).T
+
+
+def _wide(blocks: pd.DataFrame) -> pd.DataFrame:
+    """A row for each layer: its scores by (kind, similarity), and its mean activation."""
+    order = list(dict.fromkeys(blocks["network"]))
+    place = ["network", "index"]
+    wide = blocks.pivot_table(index=place, columns=["kind", "similarity"], values="score")
+    wide["mean_activation"] = blocks.groupby(place)["mean_activation"].first()
+    return wide.loc[order]
 
 
 def claim_3_3b(maps: pd.DataFrame, margin: float = 0.001) -> Verdict:

@@ -2,20 +2,15 @@
 
 from equivar.experiments.augmentations import augmentations, augmented_pictures
 from equivar.experiments.capacity import capacity
-from equivar.experiments.similarities import (
-    Blocks,
-    mean_activation,
-    random_maps,
-    similarity_by_block,
-)
+from equivar.experiments.measured import mean_activation
+from equivar.experiments.similarities import random_maps, similarity_by_block
+from equivar.experiments.stored import Results
 from equivar.experiments.tasks import task_pictures, tasks
 from equivar.experiments.toy import ToyNetwork, toy
-from equivar.experiments.trained import Trained
 
 __all__ = [
-    "Blocks",
+    "Results",
     "ToyNetwork",
-    "Trained",
     "augmentations",
     "augmented_pictures",
     "capacity",

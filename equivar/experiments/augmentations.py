@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from equivar import training
 from equivar.datasets import picture
-from equivar.experiments.trained import Trained, Training, run_all, to_show, under_shifts
+from equivar.experiments.stored import Results, run_all
+from equivar.experiments.trained import Training, to_show, under_shifts
 from equivar.profiles import Augmentations
 from equivar.store import Store
 
@@ -29,7 +30,7 @@ def augmentation_runs(p: Augmentations) -> list[Training]:
     ]
 
 
-def augmentations(p: Augmentations, store: Store | None = None) -> Trained:
+def augmentations(p: Augmentations, store: Store | None = None) -> Results:
     """Section 4.4: every augmentation, under diagonal shifts."""
     return run_all(augmentation_runs(p), store)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from equivar.experiments.trained import Trained, Training, run_all, under_shifts
+from equivar.experiments.stored import Results, run_all
+from equivar.experiments.trained import Training, under_shifts
 from equivar.profiles import Capacity
 from equivar.store import Store
 
@@ -23,6 +24,6 @@ def capacity_runs(p: Capacity) -> list[Training]:
     ]
 
 
-def capacity(p: Capacity, store: Store | None = None) -> Trained:
+def capacity(p: Capacity, store: Store | None = None) -> Results:
     """Section 4.5: every width, under diagonal shifts."""
     return run_all(capacity_runs(p), store)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
 
-from equivar import datasets, models
-from equivar.datasets import IMAGENET_MEAN, IMAGENET_STD
-from equivar.experiments.trained import Training, trained_network
-from equivar.features import Layers, default_layers
-from equivar.measure import measure
+from equivar.experiments.measured import Measurement, Pretrained, TrainedHere
+from equivar.experiments.stored import Results, run_all
+from equivar.experiments.trained import Training
 from equivar.profiles import Similarities
 from equivar.similarity import SIMILARITIES, pairwise
-from equivar.transforms import Rotation
-
-PER_PASS = 64  # images of a forward pass outside the measure
+from equivar.store import Store
 
 
 def random_maps(p: Similarities) -> pd.DataFrame:
@@ -36,80 +31,47 @@ def random_maps(p: Similarities) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Figure 2b: scores of each residual block by both similarities, beside its activation."""
-
-    table: pd.DataFrame
-    network: str
-    accuracy: float
-    data: str
-
-
-def similarity_by_block(p: Similarities) -> Blocks:
-    """Section 3.3: one quarter turn, every residual block, both similarities."""
-    model, data, images = _network_and_images(p)
-    layers = [name for name, part in default_layers(model).items() if part not in ("pool", "final")]
-    activation = mean_activation(model, images, layers)
-    frames = [
-        measure(
-            model, images, [Rotation(1)], layers=layers, similarity=similarity, match=p.match
-        ).assign(similarity=similarity)
+def similarity_runs(p: Similarities) -> list[Measurement]:
+    """Each network measured by both similarities, every residual block."""
+    return [
+        Measurement(
+            experiment="similarities",
+            groups={"network": name, "similarity": similarity},
+            network=_network(p, name, weights),
+            data=p.data,
+            images=p.images,
+            transforms=["rotation-90"],
+            options={"similarity": similarity, "match": p.match},
+            activation=True,
+        )
+        for name, weights in p.networks.items()
         for similarity in SIMILARITIES
     ]
-    table = pd.concat(frames, ignore_index=True)
-    table["mean_activation"] = table["layer"].map(activation)
-    return Blocks(table, p.network, _accuracy(model, images, data.labels), data.name)
 
 
-def mean_activation(model: nn.Module, images: Tensor, layers: list[str]) -> dict[str, float]:
-    """The mean output of each layer over images, channels and cells."""
-    totals = torch.zeros(len(layers), dtype=torch.float64)
+def similarity_by_block(p: Similarities, store: Store | None = None) -> Results:
+    """Section 3.3, figure 2b: one quarter turn, both similarities beside the mean activation.
 
-    def add(i: int, output: Tensor):
-        totals[i] += output.double().mean() * len(output)
-
-    with Layers(model, layers) as hooked:
-        for batch in images.split(PER_PASS):
-            hooked.run(batch, add)
-    return dict(zip(layers, (totals / len(images)).tolist(), strict=True))
+    The scores are those of the residual blocks alone.
+    """
+    results = run_all(similarity_runs(p), store)
+    blocks = results.scores[~results.scores["part"].isin(["pool", "final"])]
+    return replace(results, tables={**results.tables, "scores": blocks})
 
 
-def _network_and_images(p: Similarities) -> tuple[nn.Module, datasets.ImageData, Tensor]:
-    """The network, trained in the run or loaded, and images normalised as in its training."""
-    data = datasets.load(p.data, p.split).subset(p.images)
-    if len(data) < p.images:
-        raise ValueError(f"{p.images} images asked for, {p.data} {p.split} has {len(data)}")
-    if p.weights:
-        model = models.build(p.network, num_classes=len(data.classes))
-        models.load_weights(model, models.weights_path(p.weights))
-        return model.eval(), data, data.normalised(mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return trained_network(_training(p)), data, data.normalised()
-
-
-def _training(p: Similarities) -> Training:
-    """The chapter's own network, trained with crops and flips."""
-    return Training(
-        experiment="similarities",
-        groups={},
-        network=p.network,
-        data=p.train_data,
-        recipe={
-            "epochs": p.epochs,
-            "batch_size": p.batch_size,
-            "lr": p.lr,
-            "optimizer": "adam",  # which learns most in a few hundred steps
-            "schedule": "one-cycle",
-            "augment": ["crop", "flip"],
-        },
-        seed=p.seed,
-        images=p.images,
-        transforms=("rotation-90",),
-        match=p.match,
+def _network(p: Similarities, name: str, weights: str) -> Pretrained | TrainedHere:
+    if weights:
+        return Pretrained(network=f"equivar:{name}", weights=weights)
+    return TrainedHere(
+        Training(
+            experiment="similarities-network",
+            groups={"network": name},
+            network=name,
+            data=p.train_data,
+            recipe={**p.recipe, "augment": ["crop", "flip"]},
+            seed=p.seed,
+            images=p.images,
+            transforms=["rotation-90"],
+            match=p.match,
+        )
     )
-
-
-@torch.no_grad()
-def _accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    answers = torch.cat([model(batch).argmax(1) for batch in images.split(PER_PASS)])
-    return (answers == labels).double().mean().item()

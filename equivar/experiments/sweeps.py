@@ -1,4 +1,4 @@
-"""Which chapters train networks, and the list of their runs."""
+"""Which chapters have runs that the store keeps, and the list of them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Callable, Mapping
 
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.capacity import capacity_runs
+from equivar.experiments.similarities import similarity_runs
+from equivar.experiments.stored import Stored
 from equivar.experiments.tasks import task_runs
-from equivar.experiments.trained import Training
 from equivar.files import unknown_name
-from equivar.profiles import Augmentations, Capacity, Parameters, Tasks
+from equivar.profiles import Augmentations, Capacity, Parameters, Similarities, Tasks
 
-SWEEPS: dict[str, tuple[type[Parameters], Callable[..., list[Training]]]] = {
+SWEEPS: dict[str, tuple[type[Parameters], Callable[..., list[Stored]]]] = {
+    "02-cosine-vs-correlation": (Similarities, similarity_runs),
     "04-mnist6-tasks": (Tasks, task_runs),
     "05-augmentations": (Augmentations, augmentation_runs),
     "06-capacity": (Capacity, capacity_runs),
 }
 
 
-def sweep(chapter: str, values: Mapping[str, object]) -> list[Training]:
+def sweep(chapter: str, values: Mapping[str, object]) -> list[Stored]:
     """The runs that a chapter asks for under the values of its parameters.
 
-    ValueError: a chapter that trains nothing, or values that its parameters do not take.
+    ValueError: a chapter without runs, or values that its parameters do not take.
     """
     if chapter not in SWEEPS:
-        raise unknown_name("chapter with training runs", chapter, SWEEPS)
+        raise unknown_name("chapter with stored runs", chapter, SWEEPS)
     parameters, runs = SWEEPS[chapter]
     return runs(parameters(**values))

@@ -8,7 +8,8 @@ import numpy as np
 
 from equivar import datasets
 from equivar.datasets import picture
-from equivar.experiments.trained import Trained, Training, run_all, to_show
+from equivar.experiments.stored import Results, run_all
+from equivar.experiments.trained import Training, to_show
 from equivar.profiles import Tasks
 from equivar.store import Store
 
@@ -34,7 +35,7 @@ def task_runs(p: Tasks) -> list[Training]:
     ]
 
 
-def tasks(p: Tasks, store: Store | None = None) -> Trained:
+def tasks(p: Tasks, store: Store | None = None) -> Results:
     """Section 4.3: the three tasks, turned by 90, 180 and 270 degrees."""
     return run_all(task_runs(p), store)
 

@@ -1,24 +1,18 @@
-"""What chapters 04, 05 and 06 share: networks are trained, measured, and kept in the store.
-
-A chapter lists its `Training`s; `run_all` makes those that the store does not have and puts the
-tables of all into one, with columns that tell the runs apart.
-"""
+"""One sort of run: a network is trained and measured (chapters 02 and 04 to 06, and quick zoos)."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import pandas as pd
 from torch import nn
 
 from equivar import datasets, models, training
 from equivar.datasets import DataMissing, ImageData
 from equivar.measure import measure
 from equivar.profiles import Shifts
-from equivar.store import Busy, Made, Run, Spec, Store
+from equivar.store import Made, Run, Spec, Store
 from equivar.store.shelf import CHECKPOINT
 from equivar.transforms import parse_transforms
 
@@ -47,6 +41,11 @@ class Training:
     images: int
     transforms: Sequence[str]
     match: str = "dataset"
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What tells the run apart from others of its chapter."""
+        return {**self.groups, "seed": self.seed}
 
     @property
     def spec(self) -> Spec:
@@ -147,66 +146,6 @@ def to_show(data: str, embedded: str) -> ImageData:
         return datasets.load(embedded, "train")
 
 
-@dataclass(frozen=True)
-class Trained:
-    """The runs of a chapter.
-
-    scores: rows of `equivar.measure`; history: rows of `training.train`; summary: a row for each
-    run with accuracy, parameters, seconds. All with the columns of `Training.groups` and `seed`.
-    missing: the runs that are not there, in words, with the reason.
-    """
-
-    scores: pd.DataFrame
-    history: pd.DataFrame
-    summary: pd.DataFrame
-    missing: tuple[str, ...] = ()
-
-
-def run_all(runs: Sequence[Training], store: Store | None = None) -> Trained:
-    """Every run from the store, or made now; runs that other processes make are waited for last.
-
-    DataMissing where no run is there and the data to make one are not either; where some are,
-    the others are named in `missing`.
-    """
-    store = store or Store()
-    done: dict[int, Run] = {}
-    missing: dict[int, DataMissing] = {}
-    for wait in (False, True):
-        for i, one in enumerate(runs):
-            if i in done or i in missing:
-                continue
-            try:
-                done[i] = _get(one, store, wait, f"run {i + 1} of {len(runs)}")
-            except Busy:
-                continue
-            except DataMissing as error:
-                missing[i] = error
-    if missing and not done:
-        raise next(iter(missing.values()))
-    words = tuple(f"{runs[i]}: {error}" for i, error in sorted(missing.items()))
-    return _together([(runs[i], done[i]) for i in sorted(done)], words)
-
-
 def trained_network(one: Training, store: Store | None = None) -> nn.Module:
     """The network of one run, from the store or trained now."""
     return one.network_of((store or Store()).get(one.spec, one.make, weights=True))
-
-
-def _get(one: Training, store: Store, wait: bool, place: str) -> Run:
-    def make(work: Path) -> Made:
-        print(f"{place}: {one}", file=sys.stderr, flush=True)
-        return one.make(work)
-
-    return store.get(one.spec, make, wait=wait)
-
-
-def _together(pairs: Sequence[tuple[Training, Run]], missing: tuple[str, ...]) -> Trained:
-    tables: dict[str, list[pd.DataFrame]] = {"scores": [], "history": []}
-    rows = []
-    for one, run in pairs:
-        columns = {**one.groups, "seed": one.seed}
-        for name, parts in tables.items():
-            parts.append(run.table(name).assign(**columns))
-        rows.append(columns | run.facts | {"seconds": run.provenance["seconds"]})
-    whole = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-    return Trained(whole["scores"], whole["history"], pd.DataFrame(rows), missing)

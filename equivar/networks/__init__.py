@@ -17,13 +17,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from equivar.datasets.registry import WEIGHTS
 from equivar.inputs import Input
 from equivar.models import load_weights, weights_path
 from equivar.networks.places import at_fault, first_line
-from equivar.networks.sources import SOURCES, unknown_source
+from equivar.networks.sources import SOURCES, published_place, unknown_source
 from equivar.networks.user_file import from_file
 
-__all__ = ["Network", "check", "load"]
+__all__ = ["Network", "check", "fingerprint", "load", "on_record"]
 
 _ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 
@@ -59,9 +60,11 @@ def load(
     """The network `name` (see the module) with the given weights.
 
     weights: "hub" (pretrained, fetched by timm or torchvision; "hub:NAME" one of several of
-    torchvision), "random" (drawn from `seed`), the path of a state dict (.safetensors, .pt, .pth),
-    or the name of one under the data root (`equivar.models.weights_path`). "" stands for "hub" with
-    timm and torchvision, for "random" with the paper's networks, and for what the callable made.
+    torchvision; "hub:url" with timm: from the address that carries the beginning of the file's
+    sha256, which is checked), "random" (drawn from `seed`), the path of a state dict (.safetensors,
+    .pt, .pth), or the name of one under the data root (`equivar.models.weights_path`). "" stands
+    for "hub" with timm and torchvision, for "random" with the paper's networks, and for what the
+    callable made.
     options: what the library or the callable takes, such as {"pad_type": "same"}.
 
     ValueError: an unknown name (with near ones) or option, code in a file that fails (with its
@@ -70,7 +73,7 @@ def load(
     """
     source, _, rest = name.partition(":")
     options, asked = dict(options or {}), str(weights)
-    given = None if asked in ("", "random") or asked.partition(":")[0] == "hub" else _file(weights)
+    given = _file(weights) if _is_file(asked) else None
     in_file = source not in SOURCES and (".py:" in name or name.endswith(".py"))
     made_by = from_file if in_file else SOURCES.get(source)
     if made_by is None or not (rest or in_file):
@@ -85,6 +88,29 @@ def load(
     words = f"{words}, seed {seed}" if words == "random" else words
     sha256 = _sha256_of_file(given) if given else _sha256_of_tensors(model)
     return Network(name, model, made.input, made.input, words, sha256, trained)
+
+
+def on_record(weights: str | Path) -> bool:
+    """Whether the registry knows the weights of this name, and so their sha256."""
+    return str(weights) in WEIGHTS
+
+
+def fingerprint(name: str, weights: str | Path = "") -> str:
+    """What identifies the weights of a network, for the keys of stored runs.
+
+    Weights on record and published ones need not be there: the sha256 on record, or the address,
+    which for torchvision and "hub:url" carries the beginning of a sha256. ValueError, DataMissing:
+    as `load`.
+    """
+    asked = str(weights)
+    if on_record(asked):
+        return WEIGHTS[asked].sha256
+    if _is_file(asked):
+        return _sha256_of_file(_file(weights))
+    source, _, rest = name.partition(":")
+    if asked == "random" or source not in ("timm", "torchvision"):
+        return "random"
+    return published_place(source, rest, asked)
 
 
 def check(network: Network):
@@ -111,6 +137,10 @@ def check(network: Network):
             f"{network.name} fails on images of {network.input}{hint}: "
             f"{type(error).__name__}: {first_line(error)} ({at_fault(error)})"
         ) from error
+
+
+def _is_file(weights: str) -> bool:
+    return weights not in ("", "random") and weights.partition(":")[0] != "hub"
 
 
 def _file(weights: str | Path) -> Path:

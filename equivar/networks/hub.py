@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import huggingface_hub
 import timm
+from timm.models import _builder
 
 from equivar.files import DataMissing
 from equivar.networks.places import first_line
@@ -38,6 +39,17 @@ def on_the_hub(name: str) -> Place:
     if constants.HF_HUB_OFFLINE or isinstance(here, str):
         return Place(words)
     return Place(words, constants.ENDPOINT)
+
+
+@contextmanager
+def checked_by_name():
+    """timm compares what it fetches from an address with the sha256 that the file's name begins."""
+    before = _builder._CHECK_HASH
+    _builder.set_pretrained_check_hash(True)
+    try:
+        yield
+    finally:
+        _builder.set_pretrained_check_hash(before)
 
 
 @contextmanager

@@ -11,17 +11,23 @@ from difflib import get_close_matches
 import timm
 import torchvision
 from timm.data import resolve_model_data_config
+from timm.models import efficientnet
 from torch import nn
 
 from equivar import models
 from equivar.files import unknown_name
 from equivar.inputs import Input, per_channel
-from equivar.networks.hub import Place, fetching, on_the_hub
+from equivar.networks.hub import Place, checked_by_name, fetching, on_the_hub
 from equivar.networks.places import first_line
 
 Options = Mapping[str, object]
 
 _PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}  # the toy networks take pixels as they are
+_BY_URL = {"pretrained": True, "pretrained_cfg_overlay": {"source": "url", "hf_hub_id": None}}
+_BY_MULTIPLIER = {
+    "mobilenetv1_100": efficientnet._gen_mobilenet_v1,
+    "mobilenetv2_100": efficientnet._gen_mobilenet_v2,
+}
 _TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their published weights expect it of the model
 
 
@@ -43,19 +49,32 @@ def from_timm(name: str, weights: str, options: Options, seed: int) -> Made:
     if tag and not timm.is_model_pretrained(name):
         tags = [f"timm:{known}" for known in timm.list_pretrained(f"{plain}.*")]
         raise unknown_name("network", f"timm:{name}", tags)
-    hub = weights in ("", "hub")
-    if hub and not timm.is_model_pretrained(name):
-        raise ValueError(f"timm:{name} has no published weights: give a file, or 'random'")
-    if hub:
-        where = on_the_hub(name)
+    if weights == "" or weights.partition(":")[0] == "hub":
+        where = _timm_place(name, weights)
         with fetching(f"timm:{name}", where):
-            return _timm(name, True, options, f"hub: {where.words}")
-    return _timm(name, False, options, weights)
+            if weights == "hub:url":
+                with checked_by_name():
+                    return _timm(name, _BY_URL, options, f"hub: {where.words}")
+            return _timm(name, {"pretrained": True}, options, f"hub: {where.words}")
+    return _timm(name, {}, options, weights)
 
 
-def _timm(name: str, pretrained: bool, options: Options, words: str) -> Made:
+def _timm_place(name: str, weights: str) -> Place:
+    """Where the published weights of a network of timm lie. ValueError: it has none."""
+    if not timm.is_model_pretrained(name):
+        raise ValueError(f"timm:{name} has no published weights: give a file, or 'random'")
+    if weights in ("", "hub"):
+        return on_the_hub(name)
+    url = timm.get_pretrained_cfg(name).url
+    if weights != "hub:url" or not url:
+        known = "'hub'" + (" and 'hub:url'" if url else "")
+        raise ValueError(f"timm:{name} has no weights {weights!r}; it has {known}")
+    return Place(url)
+
+
+def _timm(name: str, pretrained: Options, options: Options, words: str) -> Made:
     with naming_options(f"timm:{name}", options):
-        model = timm.create_model(name, pretrained=pretrained, **options)
+        model = _create_timm(name, {**pretrained, **options})
     config = resolve_model_data_config(model)
     channels, height, width = config["input_size"]
     channels = int(options.get("in_chans", channels))
@@ -72,8 +91,17 @@ def _timm(name: str, pretrained: bool, options: Options, words: str) -> Made:
             per_channel(config["std"], channels),
         ),
         words,
-        pretrained,
+        bool(pretrained),
     )
+
+
+def _create_timm(name: str, options: Options) -> nn.Module:
+    """A network of timm; MobileNets of widths for which it has no name by `channel_multiplier`."""
+    multiplier = options.get("channel_multiplier")
+    if multiplier is None or name not in _BY_MULTIPLIER:
+        return timm.create_model(name, **options)
+    others = {key: value for key, value in options.items() if key != "channel_multiplier"}
+    return _BY_MULTIPLIER[name](name, multiplier, **others)
 
 
 def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Made:
@@ -81,11 +109,7 @@ def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Ma
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
         raise _unknown("torchvision", name, names, "torchvision.models.list_models()")
-    published = torchvision.models.get_model_weights(name)
-    _, _, which = weights.partition("hub:")
-    if which and which not in published.__members__:
-        raise unknown_name(f"weights of torchvision:{name}", which, published.__members__)
-    entry = published[which] if which else published.DEFAULT
+    entry = _torchvision_entry(name, weights)
     if weights == "" or weights.partition(":")[0] == "hub":
         where = f"{entry.name}, {entry.url}"
         with fetching(f"torchvision:{name}", Place(where)):
@@ -96,6 +120,22 @@ def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Ma
         options.setdefault("init_weights", weights == "random")
         options.setdefault("transform_input", weights != "random")
     return Made(_torchvision(name, None, options), _of_transforms(entry.transforms()), weights)
+
+
+def _torchvision_entry(name: str, weights: str):
+    """The published weights that "hub:NAME" names; else the library's default."""
+    published = torchvision.models.get_model_weights(name)
+    _, _, which = weights.partition("hub:")
+    if which and which not in published.__members__:
+        raise unknown_name(f"weights of torchvision:{name}", which, published.__members__)
+    return published[which] if which else published.DEFAULT
+
+
+def published_place(source: str, name: str, weights: str) -> str:
+    """The address of published weights; torchvision's carries the beginning of a sha256."""
+    if source == "timm":
+        return _timm_place(name, weights).words
+    return _torchvision_entry(name, weights).url
 
 
 def _torchvision(name: str, entry, options: Options) -> nn.Module:

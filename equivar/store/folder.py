@@ -56,11 +56,16 @@ class Run:
         """Numbers of the run as a whole, such as its accuracy."""
         return self.provenance["facts"]
 
+    @property
+    def tables(self) -> list[str]:
+        """The names of the run's tables."""
+        return [file.removesuffix(".csv") for file in self._content if file.endswith(".csv")]
+
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's tables. KeyError names those that there are."""
-        tables = [file.removesuffix(".csv") for file in self._content if file.endswith(".csv")]
-        if name not in tables:
-            raise KeyError(f"{self.path.name} has no table {name!r}; it has {', '.join(tables)}")
+        if name not in self.tables:
+            known = ", ".join(self.tables)
+            raise KeyError(f"{self.path.name} has no table {name!r}; it has {known}")
         text = self._content[f"{name}.csv"].decode()
         return pd.read_csv(io.StringIO(text))
 
