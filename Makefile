@@ -27,7 +27,7 @@ ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))
 $(error $(shell "$(PYTHON)" tools/near.py profile "$(PROFILE)" $(PROFILES)))
 endif
 
-.PHONY: help all setup run book data results test check bench lock clean $(CHAPTERS)
+.PHONY: help all setup run book pdf data results test check bench lock clean $(CHAPTERS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ run: $(EXECUTED) ## the chapters of which something changed
 
 book: $(HTML) ## the pages, in _build/PROFILE/html
 	@echo "open file://$(subst $() ,%20,$(CURDIR))/$(HTML)"
+
+# Printed by Chromium or Chrome, which CHROME=/path names where it is not found.
+pdf: $(EXECUTED) | $(READY) ## the whole book as _build/PROFILE/book.pdf
+	@$(PY) tools/make_pdf.py --profile $(PROFILE)
 
 data: $(READY) ## the data sets and weights that the profile reads, fetched and verified
 	@$(PY) tools/get_data.py --profile $(PROFILE)

@@ -7,9 +7,9 @@ What a profile changes stands in notebooks/profiles/<profile>.yaml.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
@@ -163,3 +163,57 @@ class Tasks(Schedule):
     images: Annotated[int, Field(ge=2)]
     match: str
     margin: Annotated[float, Field(gt=0)]
+
+
+class Network(BaseModel):
+    """A row of the table of networks of chapters 03 and 07.
+
+    name: as figures show it. family: its architecture. network, weights, options: as in
+    `equivar.networks.load`; the weights "train", the default, are trained in the run, for networks
+    of `equivar.models`. input: what differs from the images that the library knows for the network,
+    as in `equivar.inputs.Input.changed`. top1: published accuracy in per cent, and its source; none
+    leaves the network out of correlations, but for one trained in the run, which takes its own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    family: Literal["cnn", "vit", "mixer"]
+    network: str
+    weights: str = "train"
+    options: dict[str, object] = {}
+    input: dict[str, object] = {}
+    top1: Annotated[float, Field(gt=0, le=100)] | None = None
+    source: str = ""
+
+
+class Architectures(Schedule):
+    """Chapters 03 (section 4.2) and 07 (4.6): networks of several architectures.
+
+    networks: rows as in `Network`. train_data: what rows with the weights "train" are trained on,
+    by the schedule. data, images: what is measured, and how many of it. transforms: as
+    `equivar.transforms.parse_transforms` reads them. match: as in `equivar.measure`. margin: within
+    which scores count as equal (4.6b). counts: numbers of images at which the first network is
+    measured, to see whether there are enough of them.
+    """
+
+    networks: Annotated[tuple[Network, ...], Field(min_length=1)]
+    train_data: str
+    data: str
+    images: Annotated[int, Field(ge=2)]
+    transforms: tuple[str, ...]
+    match: str
+    margin: Annotated[float, Field(gt=0)]
+    counts: tuple[Count, ...]
+    seed: Seed
+
+    @field_validator("networks")
+    @classmethod
+    def _each_name_once(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        names = [one.name for one in networks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"two networks are called {', '.join(twice)}: figures need other names"
+            )
+        return networks

@@ -453,9 +453,11 @@ def test_a_verdict_is_seldom_false(edge, claim, world):
 def test_a_section_is_all_of_its_claims():
     names = [[judge.__name__ for judge in judges] for judges in claims.SECTIONS.values()]
     assert names == [
+        [f"claim_4_2{letter}" for letter in "abc"],
         [f"claim_4_3{letter}" for letter in "abcd"],
         [f"claim_4_4{letter}" for letter in "abc"],
         [f"claim_4_5{letter}" for letter in "ab"],
+        [f"claim_4_6{letter}" for letter in "abcdef"],
     ]
 
 

@@ -12,12 +12,14 @@ import torch
 from equivar import datasets, experiments, figures, models, training
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.capacity import capacity_runs
+from equivar.experiments.measured import Measurement
 from equivar.experiments.stored import run_all
 from equivar.experiments.sweeps import SWEEPS, sweep
 from equivar.experiments.tasks import task_runs
-from equivar.experiments.trained import trained_network
+from equivar.experiments.trained import Training, trained_network
 from equivar.profiles import Augmentations, Capacity, Tasks
 from equivar.store import Store, folder
+from equivar.transforms import parse_transforms
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -194,12 +196,17 @@ def test_every_profile_makes_runs_that_exist(chapter, profile):
     notebook = ROOT / "notebooks" / f"{chapter}.ipynb"
     values = parameters.declared(notebook) | parameters.for_chapter(ROOT, notebook, profile)
     runs = sweep(chapter, values)
-    assert len({(*one.groups.values(), one.seed) for one in runs}) == len(runs)
-    for one in runs:
+    assert len({tuple(one.columns.values()) for one in runs}) == len(runs)
+    trained = [one for one in runs if isinstance(one, Training)]
+    for one in trained:
         training.Recipe(**one.recipe, seed=one.seed)
         assert one.network in models.MODELS
-    if profile == "paper":
-        assert {one.seed for one in runs} == {0, 1, 2}
+    for one in runs:
+        if isinstance(one, Measurement):
+            parse_transforms(one.transforms)
+            assert one.network.facts
+    if profile == "paper" and trained:
+        assert {one.seed for one in trained} == {0, 1, 2}
 
 
 def test_the_paper_profile_is_the_papers_schedule():

@@ -33,6 +33,17 @@ def arguments(argv=None):
 def build(profile):
     """Make _build/<profile>/html; raises Stop, and then leaves the last one as it was."""
     began = time.monotonic()
+    folder = ROOT / "_build" / profile
+    stage, names = staged(profile)
+    with tempfile.TemporaryDirectory(prefix="jupyter-book-", dir=folder) as work:
+        html = jupyter_book(stage, Path(work))
+        pages.finish(ROOT, html, names)
+        swap(html, folder / "html")
+    print(f"book  done in {time.monotonic() - began:.1f} s", flush=True)
+
+
+def staged(profile):
+    """The folder that Jupyter Book reads, complete, and the names of its chapters."""
     values = of_profile(ROOT, profile)
     names = staging.chapters_of(ROOT)
     folder = ROOT / "_build" / profile
@@ -41,26 +52,23 @@ def build(profile):
     print(f"book  {len(names)} chapters of profile {profile} are complete", flush=True)
     stage = staging.make(ROOT, folder, profile, names)
     findings.write(stage, profile, names)
-    with tempfile.TemporaryDirectory(prefix="jupyter-book-", dir=folder) as work:
-        html = jupyter_book(stage, Path(work))
-        pages.finish(ROOT, html, names)
-        swap(html, folder / "html")
-    print(f"book  done in {time.monotonic() - began:.1f} s", flush=True)
+    return stage, names
 
 
-def jupyter_book(stage, work):
+def jupyter_book(stage, work, builder="html"):
     """Run Jupyter Book, warnings being errors; its folder of pages."""
     print("book  Jupyter Book makes the pages", flush=True)
     entry = "from jupyter_book.cli.main import main; main()"  # it has no python -m
     command = [sys.executable, "-c", entry, "build", str(stage)]
     command += ["--path-output", str(work), "--config", str(stage / "_config.yml")]
     command += ["--toc", str(stage / "_toc.yml"), "-W", "--keep-going", "--quiet"]
+    command += ["--builder", builder]
     done = subprocess.run(
         command, cwd=stage, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode:
         raise Stop("Jupyter Book found:\n" + complaints(done.stdout, stage))
-    html = work / "_build" / "html"
+    html = work / "_build" / builder
     if not (html / "index.html").is_file():
         raise Stop("Jupyter Book made no pages:\n" + complaints(done.stdout, stage))
     return html

@@ -62,9 +62,10 @@ def publish(numbered, store, folder):
 
     for _, one in numbered:
         run = store.find(one.spec)
-        if run and run.path.parent != folder:
-            copy_results(run, folder)
-        print(f"{'in ' + str(folder.relative_to(ROOT)) if run else 'not made'}: {one}")
+        place = next(folder.parent.glob(f"*/{one.spec.name}"), folder / "new").parent
+        if run and run.path.parent != place:  # chapters may share runs: one copy is enough
+            copy_results(run, place)
+        print(f"{'in ' + str(place.relative_to(ROOT)) if run else 'not made'}: {one}")
 
 
 def tell_of_others(folder, runs):

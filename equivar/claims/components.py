@@ -21,7 +21,8 @@ class Component:
     """One comparison: an effect that the paper says lies between `above` and `below`.
 
     words: the effect, as in "`words` is 0.1". error, freedom: its standard error and degrees of
-    freedom; runs: how many it is taken from. lacking: what is missing to take it.
+    freedom; runs: how many it is taken from, `unit` what they are. lacking: what is missing to
+    take it.
     """
 
     words: str
@@ -32,6 +33,7 @@ class Component:
     lacking: tuple[str, ...] = ()
     above: float = -inf
     below: float = inf
+    unit: str = "runs"
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Student's t. Never narrower than what the scores resolve, though all runs be alike."""
@@ -56,7 +58,7 @@ class Component:
         else:
             side = f"{self.above:g} to {self.below:g}"
         interval = interval_words(*self.interval(), digits=3)
-        effect = f"{self.words} is {self.effect:.3f} over {self.runs} runs, {interval}"
+        effect = f"{self.words} is {self.effect:.3f} over {self.runs} {self.unit}, {interval}"
         return f"{effect}, where the claim asks for {side}"
 
 
@@ -114,11 +116,19 @@ def doubling(
     return _component(words, list(samples.values()), estimate, above, below, few)
 
 
-def judge(claim: str, components: Sequence[Component], above_chance: bool = False) -> Verdict:
-    """The verdict on a claim that says all of its components."""
+RUNS_NEEDED = "it takes two runs of each group"
+
+
+def judge(
+    claim: str,
+    components: Sequence[Component],
+    above_chance: bool = False,
+    needs: str = RUNS_NEEDED,
+) -> Verdict:
+    """The verdict on a claim that says all of its components; `needs`: what that takes."""
     lacking = list(dict.fromkeys(words for one in components for words in one.lacking))
     if lacking:
-        return not_judged(claim, lacking)
+        return not_judged(claim, lacking, needs)
     count = len(components)
     corrected = 1 - (1 - LEVEL) / count
     against = [one for one in components if one.outside(corrected) > 0]
@@ -137,9 +147,9 @@ def judge(claim: str, components: Sequence[Component], above_chance: bool = Fals
     return Verdict(claim, shown.effect, *shown.interval(), verdict, reason)
 
 
-def not_judged(claim: str, lacking: Sequence[str]) -> Verdict:
+def not_judged(claim: str, lacking: Sequence[str], needs: str = RUNS_NEEDED) -> Verdict:
     """The verdict where the table does not hold what the claim is about."""
-    reason = "it takes two runs of each group, and the table has " + ", ".join(lacking)
+    reason = f"{needs}, and the table has " + ", ".join(lacking)
     return Verdict(claim, nan, nan, nan, "not judged", reason)
 
 

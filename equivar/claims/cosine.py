@@ -84,7 +84,7 @@ def _wide(blocks: pd.DataFrame) -> pd.DataFrame:
     order = list(dict.fromkeys(blocks["network"]))
     place = ["network", "index"]
     wide = blocks.pivot_table(index=place, columns=["kind", "similarity"], values="score")
-    wide["mean_activation"] = blocks.groupby(place)["mean_activation"].first()
+    wide["mean_activation", ""] = blocks.groupby(place)["mean_activation"].first()
     return wide.loc[order]
 
 

@@ -1,5 +1,6 @@
 """One function a chapter: parameters in, tidy tables out."""
 
+from equivar.experiments.architectures import Compared, architectures, convergence, picture_given
 from equivar.experiments.augmentations import augmentations, augmented_pictures
 from equivar.experiments.capacity import capacity
 from equivar.experiments.measured import mean_activation
@@ -9,12 +10,16 @@ from equivar.experiments.tasks import task_pictures, tasks
 from equivar.experiments.toy import ToyNetwork, toy
 
 __all__ = [
+    "Compared",
     "Results",
     "ToyNetwork",
+    "architectures",
     "augmentations",
     "augmented_pictures",
     "capacity",
+    "convergence",
     "mean_activation",
+    "picture_given",
     "random_maps",
     "similarity_by_block",
     "task_pictures",

@@ -16,7 +16,7 @@ from equivar.features import Layers
 from equivar.images_folder import DatasetImages, open_images
 from equivar.inputs import Input
 from equivar.measure import measure, summarise
-from equivar.store import Made, Spec
+from equivar.store import Made, Spec, Store
 from equivar.transforms import parse_transforms
 
 REVISION = 1  # raise it when the same parameters would give another result
@@ -43,7 +43,7 @@ class Pretrained:
     def inputs(self) -> dict[str, str]:
         return {"weights": networks.fingerprint(self.network, self.weights)}
 
-    def load(self) -> tuple[nn.Module, Input]:
+    def load(self, store: Store) -> tuple[nn.Module, Input]:
         """The network in eval mode. DataDamaged: weights that are not those on record."""
         loaded = networks.load(self.network, self.weights, options=self.options)
         expected = self.inputs["weights"]
@@ -71,12 +71,12 @@ class TrainedHere:
     def inputs(self) -> dict[str, str]:
         return {}
 
-    def load(self) -> tuple[nn.Module, Input]:
+    def load(self, store: Store) -> tuple[nn.Module, Input]:
         """The network from the store, or trained now; its images are those of its training."""
         data = datasets.load(self.training.data, "test")
         _, channels, height, width = data.images.shape
         taken = Input(channels, height, width, (height, width), mean=data.mean, std=data.std)
-        return trained_network(self.training), taken
+        return trained_network(self.training, store), taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ class Measurement:
 
     def make(self, work: Path) -> Made:
         """Measure; tables `scores` and `parts` (means by sort of transformation and part)."""
-        model, wanted = self.network.load()
+        model, wanted = self.network.load(Store(work.parent))
         images = open_images(self.data, wanted, self.images, self.batch_size)
         if len(images.dataset) < self.images:
             raise ValueError(

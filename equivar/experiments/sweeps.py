@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from equivar.experiments.architectures import architecture_runs
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.capacity import capacity_runs
 from equivar.experiments.similarities import similarity_runs
 from equivar.experiments.stored import Stored
 from equivar.experiments.tasks import task_runs
 from equivar.files import unknown_name
-from equivar.profiles import Augmentations, Capacity, Parameters, Similarities, Tasks
+from equivar.profiles import (
+    Architectures,
+    Augmentations,
+    Capacity,
+    Parameters,
+    Similarities,
+    Tasks,
+)
 
 SWEEPS: dict[str, tuple[type[Parameters], Callable[..., list[Stored]]]] = {
     "02-cosine-vs-correlation": (Similarities, similarity_runs),
+    "03-imagenet-correlations": (Architectures, architecture_runs),
     "04-mnist6-tasks": (Tasks, task_runs),
     "05-augmentations": (Augmentations, augmentation_runs),
     "06-capacity": (Capacity, capacity_runs),
+    "07-architectures": (Architectures, architecture_runs),
 }
 
 

@@ -3,6 +3,14 @@
 Every function draws into Axes that it is given, or makes a figure of them and returns it.
 """
 
+from equivar.figures.architectures import (
+    accuracy_scatter,
+    architecture_profiles,
+    compared_cells,
+    convergence,
+    rank_intervals,
+    relative_depth,
+)
 from equivar.figures.augmentations import augmented_pictures
 from equivar.figures.own import channel_pairs, own_profile
 from equivar.figures.profile import depth_profile
@@ -25,10 +33,14 @@ __all__ = [
     "MARKERS",
     "WIDTH",
     "accuracies",
+    "accuracy_scatter",
     "activation_scatter",
+    "architecture_profiles",
     "augmented_pictures",
     "bare",
     "channel_pairs",
+    "compared_cells",
+    "convergence",
     "depth_profile",
     "filters",
     "half_interval",
@@ -36,6 +48,8 @@ __all__ = [
     "own_profile",
     "part_scores",
     "random_maps",
+    "rank_intervals",
+    "relative_depth",
     "shift_scores",
     "signed_image",
     "similarity_by_block",

@@ -17,11 +17,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from equivar.figures.style import COLOURS, LABELS, MARKERS, WIDTH, shared_legend
-
-KINDS = ("invariance", "equivariance")
-CHANCE = {"ls": ":", "lw": 1.3}
-PARTS = ("early", "middle", "late", "pool", "final")
+from equivar.figures.style import (
+    CHANCE,
+    COLOURS,
+    KINDS,
+    LABELS,
+    MARKERS,
+    PARTS,
+    WIDTH,
+    shared_legend,
+)
 
 
 def layer_scores(scores: pd.DataFrame, group: str) -> Figure:

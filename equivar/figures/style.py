@@ -30,6 +30,16 @@ COLOURS = {
     "flip": "#56B4E9",
     "cutmix": "#CC79A7",
     "randaugment": "#E69F00",
+    # families of networks
+    "cnn": "#0072B2",
+    "vit": "#D55E00",
+    "mixer": "#009E73",
+    # parts of a network: the deeper, the darker
+    "early": "#F0C24B",
+    "middle": "#E2813A",
+    "late": "#B5425A",
+    "pool": "#7A2A74",
+    "final": "#2B1250",
     # widths of a network: the wider, the darker
     1: "#B5C92B",
     2: "#35A779",
@@ -72,6 +82,9 @@ LABELS = {
     4: "width 4",
     8: "width 8",
 }
+KINDS = ("invariance", "equivariance")
+CHANCE = {"ls": ":", "lw": 1.3}  # how a line of what chance scores is drawn
+PARTS = ("early", "middle", "late", "pool", "final")
 WIDTH = 7.2  # inches, the text's width
 
 

@@ -3,7 +3,8 @@
     model = models.build("resnet44", num_classes=10, in_channels=3, seed=0)
 
 Names: `toy-invariant`, `toy-equivariant` (section 4.1); `cnn7` (4.3); `resnet20`, ... (3.3, 4.4);
-`wrn-40-4`, ... (4.5). `MODELS` holds them all.
+`wrn-40-4`, ... (4.5); `mini-vit`, ..., small relatives of the pretrained networks of 4.2 and 4.6
+(`equivar.models.zoo`). `MODELS` holds them all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from equivar.files import unknown_name
+from equivar.models import zoo
 from equivar.models.cnn7 import CNN7
 from equivar.models.resnet import ResNet, WideResNet
 from equivar.models.toy import GaussianCNN, turn_channels
@@ -45,6 +47,12 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
         for widen in (1, 2, 4, 8)
     },
     "wrn-28-10": partial(WideResNet, 28, 10),
+    "mini-efficientnet-1": partial(zoo.efficientnet, 1),
+    "mini-efficientnet-2": partial(zoo.efficientnet, 2),
+    "mini-resnext": zoo.resnext,
+    "mini-inception": zoo.inception,
+    "mini-vit": zoo.vit,
+    "mini-mixer": zoo.mixer,
 }
 
 
@@ -52,13 +60,16 @@ def build(name: str, *, seed: int = 0, **options: object) -> nn.Module:
     """The network `name`, with weights that depend on `seed` alone; the global RNG is not used.
 
     Options (those the network has): num_classes, in_channels, width, padding (`cnn7`), channels,
-    kernel_size (toy networks, which have no num_classes). Weights are drawn after He et al.
-    (2015). ValueError: an unknown name (the message has near ones); TypeError: an unknown option.
+    kernel_size (toy networks, which have no num_classes), side (pixels, `mini-vit`, `mini-mixer`).
+    Weights are drawn after He et al. (2015), those of timm's classes as timm does. ValueError: an
+    unknown name (the message has near ones); TypeError: an unknown option.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
     if name.startswith("toy-"):
         return MODELS[name](seed=seed, **options)
+    if name.startswith("mini-"):
+        return zoo.seeded(MODELS[name], seed, **options)
     with torch.device("meta"):  # shapes only: nothing is drawn
         model = MODELS[name](**options)
     return initialise(model.to_empty(device="cpu"), seed)

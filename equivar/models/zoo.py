@@ -1,0 +1,113 @@
+"""Small relatives of the paper's six pretrained networks, built from timm's own classes.
+
+They stand for EfficientNet-B6 and -B7, ResNeXt-101, Inception-v3, ViT and MLP-Mixer (sections 4.2
+and 4.6) where nothing can be downloaded, and are trained in seconds. The two of tokens take images
+of `side` x `side` pixels alone.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from timm.layers import ConvNormAct
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.efficientnet import EfficientNet
+from timm.models.inception_v3 import InceptionA
+from timm.models.mlp_mixer import MlpMixer
+from timm.models.resnet import Bottleneck, ResNet
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+SIDE = 28  # pixels of the embedded digits
+PATCH = 4  # pixels of a token
+
+
+def efficientnet(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
+    """Inverted bottlenecks with squeeze-and-excitation; `width` times 8 channels at first."""
+    first, second, third = 8 * width, 12 * width, 16 * width
+    stages = [
+        [f"ds_r1_k3_s1_e1_c{first}_se0.25"],
+        [f"ir_r2_k3_s2_e4_c{second}_se0.25"],
+        [f"ir_r2_k3_s1_e4_c{third}_se0.25"],
+    ]
+    return EfficientNet(
+        decode_arch_def(stages),
+        num_classes=num_classes,
+        in_chans=in_channels,
+        num_features=64 * width,
+        stem_size=8 * width,
+        act_layer=nn.SiLU,
+    )
+
+
+def resnext(num_classes: int = 10, in_channels: int = 3) -> nn.Module:
+    """Bottlenecks of grouped convolutions; no pooling at first, as images are small."""
+    model = ResNet(
+        Bottleneck,
+        (1, 2, 1, 1),
+        num_classes=num_classes,
+        in_chans=in_channels,
+        output_stride=8,
+        cardinality=8,
+        base_width=16,
+        stem_width=16,
+        channels=(8, 12, 16, 16),
+        zero_init_last=False,
+    )
+    model.maxpool = nn.Identity()
+    return model
+
+
+def inception(num_classes: int = 10, in_channels: int = 3) -> nn.Module:
+    """Blocks of parallel convolutions of several sizes."""
+    unpadded = partial(ConvNormAct, padding=0)  # as Inception-v3 has it
+    blocks = [InceptionA(channels, 16, unpadded) for channels in (24, 240, 240)]
+    layers = {
+        "stem": unpadded(in_channels, 24, 3, stride=2),
+        "reduce": nn.MaxPool2d(3, stride=2),
+        "blocks": nn.Sequential(*blocks),
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(240, num_classes),
+    }
+    return nn.Sequential(OrderedDict(layers))
+
+
+def vit(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Module:
+    """A transformer of a class token and one for each patch, with learned positions."""
+    model = VisionTransformer(
+        img_size=side,
+        patch_size=PATCH,
+        in_chans=in_channels,
+        num_classes=num_classes,
+        embed_dim=64,
+        depth=6,
+        num_heads=4,
+        mlp_ratio=2,
+    )
+    for block in model.blocks:
+        block.attn.fused_attn = False  # whose gradient takes most of the time with so few tokens
+    return model
+
+
+def mixer(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Module:
+    """Perceptrons across tokens and across channels, by turns."""
+    return MlpMixer(
+        img_size=side,
+        patch_size=PATCH,
+        in_chans=in_channels,
+        num_classes=num_classes,
+        embed_dim=64,
+        num_blocks=6,
+        mlp_ratio=(0.5, 2),
+    )
+
+
+def seeded(make: Callable[..., nn.Module], seed: int, **options: object) -> nn.Module:
+    """The network as timm initialises it, from `seed` alone; the global RNG stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make(**options)
