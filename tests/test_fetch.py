@@ -343,6 +343,16 @@ def test_embedded_data_need_nothing(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "data").exists()
 
 
+def test_weights_of_several_networks_are_found(tmp_path, monkeypatch):
+    rows = [{"network": "timm:a", "weights": "w"}, {"network": "timm:b", "weights": "hub:url"},
+            {"network": "equivar:c"}, {"network": "equivar:d", "weights": "train"}]  # fmt: skip
+    project(tmp_path, monkeypatch, {"networks": rows}, {"networks": []})
+    assert get_data.needed("p") == ([], ["w"], ["timm:b"])
+    table = {"resnet20": "w", "resnet8": ""}
+    project(tmp_path / "other", monkeypatch, {"networks": table}, {"networks": {}})
+    assert get_data.needed("p") == ([], ["w"], [])
+
+
 def test_defaults_of_a_chapter_count_too(tmp_path, monkeypatch):
     project(tmp_path, monkeypatch, {"images": 3}, {"data": "mnist", "images": 2, "weights": "w"})
     assert get_data.needed("p") == (["mnist"], ["w"], [])

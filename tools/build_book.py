@@ -17,6 +17,7 @@ from pathlib import Path
 import chapters
 import findings
 import pages
+import provenance
 import staging
 from near import Stop
 from parameters import of_profile
@@ -52,6 +53,7 @@ def staged(profile):
     print(f"book  {len(names)} chapters of profile {profile} are complete", flush=True)
     stage = staging.make(ROOT, folder, profile, names)
     findings.write(stage, profile, names)
+    provenance.write(stage, ROOT, names)
     return stage, names
 
 

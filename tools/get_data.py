@@ -47,7 +47,7 @@ def needed(profile):
         for network, name in networks(values):
             if name.partition(":")[0] == "hub":
                 hub[network] = None
-            elif name not in ("", "random"):
+            elif name not in ("", "random", "train"):
                 weights[name] = None
     return list(data), list(weights), list(hub)
 
@@ -57,9 +57,8 @@ def networks(values):
     several = values.get("networks", [])
     if isinstance(several, dict):
         return list(several.items())
-    return [
-        (row["network"], row.get("weights", "")) for row in [values, *several] if "network" in row
-    ]
+    rows = [row for row in [values, *several] if row.get("weights")]
+    return [(row.get("network", row["weights"]), row["weights"]) for row in rows]
 
 
 class Report:
