@@ -20,7 +20,7 @@ SOURCES  := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTERS := $(SOURCES:.ipynb=)
 EXECUTED := $(SOURCES:%=$(BUILD)/%)
 MODULES  := $(wildcard equivar/*.py equivar/*/*.py equivar/*/*/*.py)
-BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py)
+BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py data/results/*/*)
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
 
 ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))

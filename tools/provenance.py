@@ -2,6 +2,8 @@
 
 import json
 
+LEFT, RIGHT = ":--", "--:"
+
 
 def write(stage, root, names):
     """Write book/_generated/chapters.inc and results.inc, which book/reproducing.md includes."""
@@ -13,9 +15,9 @@ def write(stage, root, names):
     (folder / "results.inc").write_text(results_table(results), encoding="utf-8")
 
 
-def table(head, rows):
-    """A Markdown table; numbers belong in the columns after the first."""
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+def table(columns, rows):
+    """A Markdown table; columns is {head: LEFT or RIGHT}."""
+    lines = [columns, columns.values(), *rows]
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
@@ -26,7 +28,7 @@ def chapters_table(notebooks):
         ran = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("papermill", {})
         seconds = f"{ran['duration']:.0f}" if ran.get("duration") else "not noted"
         rows.append([f"[](../notebooks/{path.name})", seconds])
-    return table(["chapter", "seconds"], rows)
+    return table({"chapter": LEFT, "seconds": RIGHT}, rows)
 
 
 def results_table(results):
@@ -40,7 +42,8 @@ def results_table(results):
             rows.append([folder.name, folder.parent.name, len(notes), f"{hours:.2f}", devices])
     if not rows:
         return "No results are committed.\n"
-    return table(["chapter", "profile", "runs", "hours in all", "made on"], rows)
+    numbers = {"runs": RIGHT, "hours in all": RIGHT}
+    return table({"chapter": LEFT, "profile": LEFT, **numbers, "made on": LEFT}, rows)
 
 
 def device(note):
