@@ -1,5 +1,6 @@
 """The command line: what it writes, prints and refuses."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -203,7 +204,9 @@ def test_other_errors_end_with_1_and_leave_earlier_results(here, capsys, monkeyp
 def test_ctrl_c_is_one_line_and_writes_nothing(here):
     command = [sys.executable, "-m", "equivar", "measure", "net.py:Slow", "--size", "16",
                "--out", "p.csv", "--plot", "p.png", "--batch-size", "1"]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # where the tests run in the background of a shell, children ignore Ctrl-C unless told otherwise
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         time.sleep(0.1)
         line = next(line for line in process.stderr if line.startswith("images"))
         time.sleep(0.5)

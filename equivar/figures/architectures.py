@@ -32,11 +32,11 @@ def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
                 ax.errorbar(point.top1, point.score, yerr=SE_95 * point.se, label=point.network,
                             ls="", elinewidth=0.8, **marks[point.network])  # fmt: skip
                 ax.plot(point.top1, point.chance, "_", color=COLOURS["chance"], ms=5)
-        row[0].set_ylabel(f"{SORTS[transforms]} {kind}")
+        row[0].set_ylabel(kind)
     for ax in axes[1]:
         ax.set_xlabel("top-1 in %")
     axes[0, 0].plot([], [], "_", color=COLOURS["chance"], label="chance")
-    shared_legend(fig, axes[0, 0], ncols=4)
+    shared_legend(fig, axes[0, 0], ncols=3)
     return fig
 
 
@@ -97,7 +97,7 @@ def relative_depth(scores: pd.DataFrame) -> Figure:
             ax.plot(depth, mean, label=name, lw=1, **marks[name])
         ax.set(title=f"{words} equivariance", xlabel="relative depth")
     axes[0].set_ylabel("score")
-    shared_legend(fig, axes[0], ncols=4)
+    shared_legend(fig, axes[0], ncols=3)
     return fig
 
 
@@ -169,4 +169,4 @@ def _marks(table: pd.DataFrame) -> dict[str, dict[str, object]]:
 
 def _legend(fig: Figure, ax: Axes):
     ax.plot([], [], color="#555555", **CHANCE, label="chance, mean of a family")
-    shared_legend(fig, ax, ncols=4)
+    shared_legend(fig, ax, ncols=3)
