@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
@@ -163,6 +163,40 @@ class Tasks(Schedule):
     images: Annotated[int, Field(ge=2)]
     match: str
     margin: Annotated[float, Field(gt=0)]
+
+
+class Readings(Schedule):
+    """Chapter 08: the measure under other readings of what the paper leaves open.
+
+    network: of `equivar.models`, measured under every combination; weights, train_data, data,
+    images and the schedule: as in `Similarities`, and the same network where they are alike;
+    measured: how many of the images the combinations are measured on.
+    transforms: of that network, as `equivar.transforms.parse_transforms` reads them. tasks,
+    augmentations: parameters of chapters 04 and 05, whose networks are measured again under each
+    reading; paddings: of the 7-layer CNN; shifts, shift_images: of the networks of chapter 05.
+    margin: of the claims on shifts, as in `Shifts`.
+    """
+
+    network: str
+    weights: str
+    train_data: str
+    data: str
+    images: Annotated[int, Field(ge=2)]
+    measured: Annotated[int, Field(ge=2)]
+    transforms: tuple[str, ...]
+    tasks: Tasks
+    paddings: Annotated[tuple[int, ...], Field(min_length=1)]
+    augmentations: Augmentations
+    shifts: tuple[str, ...]
+    shift_images: Annotated[int, Field(ge=2)]
+    seed: Seed
+
+    @field_validator("tasks", "augmentations", mode="before")
+    @classmethod
+    def _of_this_profile(cls, values: object, info: ValidationInfo) -> object:
+        if isinstance(values, Mapping):
+            return {**values, "profile": info.data.get("profile")}
+        return values
 
 
 class Network(BaseModel):

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 SIMILARITIES = ("correlation", "cosine")
+SIGNS = ("keep", "clip")  # of a negative similarity; clipped, it is 0
 
 
 class NotFiniteError(ValueError):
@@ -63,6 +64,15 @@ def summed_products(g: Tensor, f: Tensor) -> Tensor:
         x, dy = (z.unsqueeze(1).permute(0, 3, 1, 2) for z in (f, g))  # (B, C, 1, n)
         return conv2d_weight(x, (g.shape[2], channels, 1, 1), dy)[:, :, 0, 0]
     return g.flatten(0, 1).T @ f.flatten(0, 1)
+
+
+def summed_positive_products(g: Tensor, f: Tensor, chunk_bytes: int) -> Tensor:
+    """As `summed_products`, with negative products taken as 0: one matrix for each image."""
+    total = g.new_zeros(g.shape[2], f.shape[2])
+    step = max(1, chunk_bytes // (total.element_size() * total.numel()))
+    for some_g, some_f in zip(g.split(step), f.split(step), strict=True):
+        total += torch.bmm(some_g.transpose(1, 2), some_f).clamp_(min=0).sum(dim=0)
+    return total
 
 
 def _convolves(maps: Tensor) -> bool:

@@ -52,7 +52,7 @@ def transform(t):
 
 
 OPTIONS = [
-    dict(zip(("similarity", "over", "match", "border", "subpixel"), values, strict=True))
+    dict(zip(("similarity", "over", "match", "border", "subpixel", "sign"), values, strict=False))
     for values in itertools.chain(
         itertools.product(
             ("correlation", "cosine"), ("image",), ("dataset", "image"), ("zero",), ("bilinear",)
@@ -63,6 +63,10 @@ OPTIONS = [
         itertools.product(
             ("correlation",), ("image", "dataset"), ("dataset",), ("zero", "wrap"),
             ("bilinear", "nearest", "skip"),
+        ),
+        itertools.product(
+            ("correlation", "cosine"), ("image", "dataset"), ("dataset", "image"), ("zero",),
+            ("bilinear",), ("clip",),
         ),
     )
 ]  # fmt: skip

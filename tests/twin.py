@@ -21,6 +21,11 @@ def similarity(g, f, kind):
     return float(np.sum(g * f) / math.sqrt(np.sum(g**2) * np.sum(f**2)))
 
 
+def signed(s, sign):
+    """A negative S is kept, or counts as 0."""
+    return s if s is None or sign == "keep" else max(s, 0.0)
+
+
 def rotate(x, k):
     return np.rot90(x, k, axes=(-2, -1))
 
@@ -79,13 +84,16 @@ def nanmean(values):
     return sum(values) / len(values) if values else float("nan")
 
 
-def per_image(pairs, kind, match, which):
+def per_image(pairs, kind, match, which, sign):
     """Score and share undefined, for `over="image"`; pairs: [(F, G)] with None where no partner."""
     table = []  # image x c x c'
     for f, g in pairs:
         channels = len(f)
         table.append(
-            [[similarity(g[c], f[d], kind) for d in range(channels)] for c in range(channels)]
+            [
+                [signed(similarity(g[c], f[d], kind), sign) for d in range(channels)]
+                for c in range(channels)
+            ]
         )
     channels = len(table[0])
     undefined = scored = 0
@@ -113,13 +121,13 @@ def per_image(pairs, kind, match, which):
     return nanmean(best), share
 
 
-def jointly(pairs, kind, which):
+def jointly(pairs, kind, which, sign):
     """Score and share undefined for `over="dataset"`."""
     f = np.concatenate([f for f, _ in pairs], axis=1)
     g = np.concatenate([g for _, g in pairs], axis=1)
     values = []
     for c in range(len(f)):
-        row = [similarity(g[c], f[d], kind) for d in range(len(f))]
+        row = [signed(similarity(g[c], f[d], kind), sign) for d in range(len(f))]
         if which == "invariance":
             values.append(row[c])
         else:
@@ -132,7 +140,8 @@ def _or_none(x):
 
 
 def measure(layer, images, transform, which, *, strides=(1, 1), similarity="correlation",
-            over="image", match="dataset", border="zero", subpixel="bilinear"):  # fmt: skip
+            over="image", match="dataset", border="zero", subpixel="bilinear",
+            sign="keep"):  # fmt: skip
     """(score, chance, undefined) of one layer under ("rotation", k) or ("shift", d)."""
     kind, amount = transform
     pairs, wrong = [], []
@@ -152,8 +161,8 @@ def measure(layer, images, transform, which, *, strides=(1, 1), similarity="corr
         if not some:
             return float("nan"), 1.0
         if over == "dataset" or fx.shape[1:] == (1, 1):
-            return jointly(some, similarity, which)
-        return per_image(some, similarity, match, which)
+            return jointly(some, similarity, which, sign)
+        return per_image(some, similarity, match, which, sign)
 
     value, undefined = score(pairs)
     return value, score(wrong)[0], undefined

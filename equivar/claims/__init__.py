@@ -32,6 +32,7 @@ from equivar.claims.architectures import (
 )
 from equivar.claims.cosine import activation_correlations, claim_3_3a, claim_3_3b
 from equivar.claims.imagenet import claim_4_2a, claim_4_2b, claim_4_2c, rank_correlations
+from equivar.claims.readings import claim_b1, claim_b2, claim_b3, verdicts_by_reading
 from equivar.claims.sections import SECTIONS, of_section
 from equivar.claims.tasks import claim_4_3a, claim_4_3b, claim_4_3c, claim_4_3d
 from equivar.claims.toy import claim_4_1a, claim_4_1b
@@ -76,8 +77,12 @@ __all__ = [
     "claim_4_6d",
     "claim_4_6e",
     "claim_4_6f",
+    "claim_b1",
+    "claim_b2",
+    "claim_b3",
     "greater_than_zero",
     "of_section",
     "rank_correlations",
+    "verdicts_by_reading",
     "within_margin",
 ]

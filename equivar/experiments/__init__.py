@@ -4,6 +4,13 @@ from equivar.experiments.architectures import Compared, architectures, convergen
 from equivar.experiments.augmentations import augmentations, augmented_pictures
 from equivar.experiments.capacity import capacity
 from equivar.experiments.measured import mean_activation
+from equivar.experiments.readings import (
+    augmentation_readings,
+    chance_of_best,
+    combinations,
+    every_combination,
+    task_readings,
+)
 from equivar.experiments.similarities import random_maps, similarity_by_block
 from equivar.experiments.stored import Results
 from equivar.experiments.tasks import task_pictures, tasks
@@ -14,15 +21,20 @@ __all__ = [
     "Results",
     "ToyNetwork",
     "architectures",
+    "augmentation_readings",
     "augmentations",
     "augmented_pictures",
     "capacity",
+    "chance_of_best",
+    "combinations",
     "convergence",
+    "every_combination",
     "mean_activation",
     "picture_given",
     "random_maps",
     "similarity_by_block",
     "task_pictures",
+    "task_readings",
     "tasks",
     "toy",
 ]

@@ -10,7 +10,7 @@ import torch
 from equivar.experiments.measured import Measurement, Pretrained, TrainedHere
 from equivar.experiments.stored import Results, run_all
 from equivar.experiments.trained import Training
-from equivar.profiles import Similarities
+from equivar.profiles import Readings, Similarities
 from equivar.similarity import SIMILARITIES, pairwise
 from equivar.store import Store
 
@@ -37,7 +37,7 @@ def similarity_runs(p: Similarities) -> list[Measurement]:
         Measurement(
             experiment="similarities",
             groups={"network": name, "similarity": similarity},
-            network=_network(p, name, weights),
+            network=network_of(p, name, weights),
             data=p.data,
             images=p.images,
             transforms=["rotation-90"],
@@ -59,7 +59,8 @@ def similarity_by_block(p: Similarities, store: Store | None = None) -> Results:
     return replace(results, tables={**results.tables, "scores": blocks})
 
 
-def _network(p: Similarities, name: str, weights: str) -> Pretrained | TrainedHere:
+def network_of(p: Similarities | Readings, name: str, weights: str) -> Pretrained | TrainedHere:
+    """A residual network from a file of weights, or trained in the run with crops and flips."""
     if weights:
         return Pretrained(network=f"equivar:{name}", weights=weights)
     return TrainedHere(
@@ -72,6 +73,6 @@ def _network(p: Similarities, name: str, weights: str) -> Pretrained | TrainedHe
             seed=p.seed,
             images=p.images,
             transforms=["rotation-90"],
-            match=p.match,
+            match="dataset",
         )
     )

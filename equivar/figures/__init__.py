@@ -14,6 +14,13 @@ from equivar.figures.architectures import (
 from equivar.figures.augmentations import augmented_pictures
 from equivar.figures.own import channel_pairs, own_profile
 from equivar.figures.profile import depth_profile
+from equivar.figures.readings import (
+    chance_curves,
+    chance_shares,
+    matching_profiles,
+    reading_grid,
+    verdict_grid,
+)
 from equivar.figures.runs import (
     accuracies,
     half_interval,
@@ -38,6 +45,8 @@ __all__ = [
     "architecture_profiles",
     "augmented_pictures",
     "bare",
+    "chance_curves",
+    "chance_shares",
     "channel_pairs",
     "compared_cells",
     "convergence",
@@ -45,10 +54,12 @@ __all__ = [
     "filters",
     "half_interval",
     "layer_scores",
+    "matching_profiles",
     "own_profile",
     "part_scores",
     "random_maps",
     "rank_intervals",
+    "reading_grid",
     "relative_depth",
     "shift_scores",
     "signed_image",
@@ -58,4 +69,5 @@ __all__ = [
     "toy_profiles",
     "training_curves",
     "turned_maps",
+    "verdict_grid",
 ]

@@ -40,6 +40,11 @@ COLOURS = {
     "late": "#B5425A",
     "pool": "#7A2A74",
     "final": "#2B1250",
+    # verdicts
+    "supported": "#009E73",
+    "contradicted": "#D55E00",
+    "inconclusive": "#B0B0B0",
+    "not judged": "#F2F2F2",
     # widths of a network: the wider, the darker
     1: "#B5C92B",
     2: "#35A779",
@@ -82,6 +87,7 @@ LABELS = {
     4: "width 4",
     8: "width 8",
 }
+SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?", "not judged": "–"}
 KINDS = ("invariance", "equivariance")
 CHANCE = {"ls": ":", "lw": 1.3}  # how a line of what chance scores is drawn
 PARTS = ("early", "middle", "late", "pool", "final")

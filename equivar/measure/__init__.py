@@ -36,6 +36,7 @@ def measure(
     match: str = "dataset",
     border: str = "zero",
     subpixel: str = "bilinear",
+    sign: str = "keep",
     chance: bool = True,
     batch_size: int = 128,
     device: torch.device | str | None = None,
@@ -74,6 +75,8 @@ def measure(
         the other side of the image (nothing is cropped).
     subpixel : "bilinear", "nearest" or "skip"
         How maps are read where a shift is no whole number of cells; "skip": such rows are NaN.
+    sign : "keep" or "clip"
+        "clip": a negative S of two maps counts as 0, which takes a product for every image.
     chance : bool
         Also score every image against the feature map of the image before it.
     batch_size : int
@@ -112,7 +115,7 @@ def measure(
 
     Cost: N x (T + 1) forward images for N images and T transformations.
     """
-    options = Options(similarity, over, match, border, subpixel, chance)
+    options = Options(similarity, over, match, border, subpixel, sign, chance)
     _check_options(options, batch_size, max_memory)
     transforms = _check_transforms(transforms)
     check_images(images)

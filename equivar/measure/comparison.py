@@ -11,7 +11,7 @@ from equivar.measure.groups import ONE_GROUP, Groups
 from equivar.measure.image_scores import ImageScores, Pairs
 from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
-from equivar.similarity import SIMILARITIES, NotFiniteError, scaled_maps, unit_maps
+from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, scaled_maps, unit_maps
 from equivar.transforms import BORDERS, SUBPIXELS, Rotation, Shift
 
 Transform = Rotation | Shift
@@ -21,6 +21,7 @@ CHOICES = {  # of Options; the first is the default
     "match": ("dataset", "image"),
     "border": BORDERS,
     "subpixel": SUBPIXELS,
+    "sign": SIGNS,
 }
 
 
@@ -33,6 +34,7 @@ class Options:
     match: str = "dataset"
     border: str = "zero"
     subpixel: str = "bilinear"
+    sign: str = "keep"
     chance: bool = True
 
 
@@ -75,8 +77,8 @@ class Comparison:
 
     def _sums(self, groups: Groups):
         if self.per_image:
-            return ImageScores(self.options.match, groups)
-        return DatasetScores(self.options.similarity, groups)
+            return ImageScores(self.options.match, groups, self.options.sign)
+        return DatasetScores(self.options.similarity, groups, self.options.sign)
 
     def _steps(self):
         """For shifts of maps: how each axis is read; None if no cell can be compared."""

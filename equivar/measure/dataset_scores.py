@@ -20,8 +20,9 @@ class DatasetScores:
     `F` is given as it is, not as unit maps.
     """
 
-    def __init__(self, similarity: str, groups: Groups):
+    def __init__(self, similarity: str, groups: Groups, sign: str = "keep"):
         self.similarity, self.groups = similarity, groups
+        self.least = 0 if sign == "clip" else -1
         self.references: Tensor | None = None  # (2, C): of F, of G
         self.scales: Tensor | None = None  # (2, C)
         self.cells = torch.zeros(groups.count, dtype=torch.float64)
@@ -103,7 +104,7 @@ class DatasetScores:
         has = {"invariance": defined[0] & defined[1], "equivariance": defined[1] & any_f}
         return {
             kind: (
-                values[kind].clamp(-1, 1).masked_fill(~ok, 0).sum(dim=1) / ok.sum(dim=1),
+                values[kind].clamp(self.least, 1).masked_fill(~ok, 0).sum(dim=1) / ok.sum(dim=1),
                 1 - ok.double().mean(dim=1),
             )
             for kind, ok in has.items()

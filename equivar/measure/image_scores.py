@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equivar.measure.groups import Groups, jackknife
 from equivar.measure.score import Score
-from equivar.similarity import summed_products
+from equivar.similarity import summed_positive_products, summed_products
 
 _CHUNK_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
 
@@ -96,10 +96,14 @@ class ImageMean:
 class ImageScores:
     """Both kinds' scores; for equivariance the best channel per image, or one for all images."""
 
-    def __init__(self, match: str, groups: Groups):
-        self.groups = groups
+    def __init__(self, match: str, groups: Groups, sign: str = "keep"):
+        self.groups, self.clip = groups, sign == "clip"
         self.invariance = ImageMean(groups)
-        self.equivariance = MatchedSums(groups) if match == "dataset" else BestMean(groups)
+        self.equivariance = (
+            MatchedSums(groups, clip=self.clip)
+            if match == "dataset"
+            else BestMean(groups, clip=self.clip)
+        )
 
     def add(self, pairs: Pairs):
         complete = pairs.complete
@@ -109,6 +113,8 @@ class ImageScores:
             self.invariance.add_sum(trace / channels, len(pairs), channels)
             return
         s = torch.mul(pairs.g, pairs.f, out=pairs.scratch).sum(dim=1)  # (B, C)
+        if self.clip:
+            s = s.clamp_(min=0)
         defined = None if complete else pairs.g_defined & pairs.f_defined
         self.invariance.add(s, defined, pairs.first)
 
@@ -116,8 +122,11 @@ class ImageScores:
         return {"invariance": self.invariance.score(), "equivariance": self.equivariance.score()}
 
 
+@dataclass
 class BestMean(ImageMean):
     """`match="image"`: the best channel of each image."""
+
+    clip: bool = False
 
     def add(self, pairs: Pairs, complete: bool) -> None:
         best = []
@@ -127,7 +136,8 @@ class BestMean(ImageMean):
             s = torch.bmm(some.g.transpose(1, 2), some.f)  # (b, C, C')
             s.masked_fill_(~some.f_defined.unsqueeze(1), -torch.inf)
             best.append(s.amax(dim=2).nan_to_num(neginf=0))
-        super().add(torch.cat(best), None if complete else pairs.has_match, pairs.first)
+        best = torch.cat(best).clamp(min=0) if self.clip else torch.cat(best)
+        super().add(best, None if complete else pairs.has_match, pairs.first)
 
 
 class MatchedSums:
@@ -136,8 +146,8 @@ class MatchedSums:
     Keeps a (C, C) sum for each jackknife group, and a count only once a map is undefined.
     """
 
-    def __init__(self, groups: Groups):
-        self.groups = groups
+    def __init__(self, groups: Groups, clip: bool = False):
+        self.groups, self.clip = groups, clip
         self.sums: dict[int, Tensor] = {}  # group -> (C, C)
         self.images: dict[int, int] = {}
         self.missing: dict[int, Tensor] = {}  # group -> (C, C): images where a pair has no S
@@ -148,7 +158,7 @@ class MatchedSums:
         """Add the images' products; with a single group, their trace is returned."""
         trace = None
         for group, run in self.groups.runs(pairs.first, len(pairs)):
-            products = summed_products(pairs.g[run], pairs.f[run])
+            products = self._products(pairs.g[run], pairs.f[run])
             if self.groups.count == 1:
                 trace = products.trace().item()
             _add_to(self.sums, group, products)
@@ -160,6 +170,12 @@ class MatchedSums:
         if not complete:
             self.undefined += int((~pairs.has_match).sum())
         return trace
+
+    def _products(self, g: Tensor, f: Tensor) -> Tensor:
+        """The sum over images of S, (C, C)."""
+        if self.clip:
+            return summed_positive_products(g, f, _CHUNK_BYTES)
+        return summed_products(g, f)
 
     def _add_missing(self, group: int, missing: Tensor):
         """Counters take 2 bytes until a group has more images than they can count."""
