@@ -19,6 +19,7 @@ PROFILES := $(sort $(patsubst notebooks/profiles/%.yaml,%,$(wildcard notebooks/p
 SOURCES  := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTERS := $(SOURCES:.ipynb=)
 EXECUTED := $(SOURCES:%=$(BUILD)/%)
+RESULTS  := $(wildcard data/results/$(PROFILE)/*/*/manifest.json)
 MODULES  := $(wildcard equivar/*.py equivar/*/*.py equivar/*/*/*.py)
 BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py data/results/*/*)
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
@@ -27,7 +28,7 @@ ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))
 $(error $(shell "$(PYTHON)" tools/near.py profile "$(PROFILE)" $(PROFILES)))
 endif
 
-.PHONY: help all setup run book pdf data results test check bench lock clean $(CHAPTERS)
+.PHONY: help all setup run book pdf data results claims test check bench lock clean $(CHAPTERS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,9 +41,6 @@ setup: $(READY) ## the environment in .venv, at the versions of requirements.loc
 
 run: $(EXECUTED) ## the chapters of which something changed
 
-book: $(HTML) ## the pages, in _build/PROFILE/html
-	@echo "open file://$(subst $() ,%20,$(CURDIR))/$(HTML)"
-
 # Printed by Chromium or Chrome, which CHROME=/path names where it is not found.
 pdf: $(EXECUTED) | $(READY) ## the whole book as _build/PROFILE/book.pdf
 	@$(PY) tools/make_pdf.py --profile $(PROFILE)
@@ -52,6 +50,9 @@ data: $(READY) ## the data sets and weights that the profile reads, fetched and 
 
 results: $(READY) ## tables of finished training runs, into data/results/PROFILE to be committed
 	@$(PY) tools/sweep.py --profile $(PROFILE) --publish
+
+claims: $(EXECUTED) | $(READY) ## the verdicts of PROFILE, to be committed, and the table of README.md
+	@$(PY) tools/ledger.py --profile $(PROFILE)
 
 test: $(READY) ## the tests
 	@$(PY) -m pytest
@@ -78,8 +79,13 @@ $(READY): requirements.lock pyproject.toml tools/setup_env.py
 	@"$(PYTHON)" tools/setup_env.py
 
 $(EXECUTED): $(BUILD)/%.ipynb: %.ipynb notebooks/profiles/$(PROFILE).yaml $(MODULES) \
-		requirements.lock | $(READY)
+		$(RESULTS) requirements.lock | $(READY)
 	@$(PY) tools/run_notebook.py $< --profile $(PROFILE)
+
+# Where a chapter fails, the others are still made into a book, and make fails.
+book: ## the pages, in _build/PROFILE/html
+	@$(MAKE) --keep-going $(HTML) || { [ -x $(PY) ] && $(PY) tools/build_book.py --profile $(PROFILE); false; }
+	@echo "open file://$(subst $() ,%20,$(CURDIR))/$(HTML)"
 
 $(HTML): $(EXECUTED) $(MODULES) $(BOOK) | $(READY)
 	@$(PY) tools/build_book.py --profile $(PROFILE)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from equivar import claims
+from equivar import claims, reporting
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [name for name in claims.__all__ if name.startswith("claim_")]
@@ -18,6 +18,9 @@ NAMES = [name for name in claims.__all__ if name.startswith("claim_")]
 def test_every_claim_has_its_wording():
     wording = yaml.safe_load((ROOT / "book" / "claims.yml").read_text(encoding="utf-8"))
     ids = {re.sub(r"claim_(\d)_(\w+)", r"\1.\2", name) for name in NAMES}
+    ids = {
+        name.removeprefix("claim_").replace("b", "B") if "claim" in name else name for name in ids
+    }
     assert ids <= set(wording)
     assert {"3.3a", "4.1b", "4.3d", "4.4c", "4.5b"} <= ids
 
@@ -37,9 +40,9 @@ def test_the_claims_need_tables_and_nothing_else():
 def test_a_verdict_tells_claim_verdict_and_reason():
     verdict = claims.Verdict("4.1a", 0.1, 0.0, 0.2, "supported", "it is so")
     assert str(verdict) == "4.1a supported: it is so"
-    frame = claims.as_frame([verdict])
-    assert list(frame.columns) == ["effect", "low", "high", "verdict", "reason"]
-    assert frame.index.name == "claim" and frame.loc["4.1a", "high"] == 0.2
+    frame = reporting.table([verdict]).data
+    assert list(frame.columns) == ["verdict", "effect", "95 % interval", "reason"]
+    assert frame.loc[("4.1a", "as worded"), "95 % interval"] == "0 to 0.2"
 
 
 @pytest.mark.parametrize(

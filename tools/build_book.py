@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 
 import chapters
-import findings
+import openings
 import pages
 import provenance
 import staging
+import summaries
 from near import Stop
 from parameters import of_profile
 
@@ -32,29 +33,44 @@ def arguments(argv=None):
 
 
 def build(profile):
-    """Make _build/<profile>/html; raises Stop, and then leaves the last one as it was."""
+    """Make _build/<profile>/html; raises Stop, and then leaves the last one as it was.
+
+    A chapter that is not complete gets a page that says what is missing, and Stop comes last.
+    """
     began = time.monotonic()
     folder = ROOT / "_build" / profile
-    stage, names = staged(profile)
+    stage, names, problems = staged(profile)
     with tempfile.TemporaryDirectory(prefix="jupyter-book-", dir=folder) as work:
         html = jupyter_book(stage, Path(work))
         pages.finish(ROOT, html, names)
         swap(html, folder / "html")
     print(f"book  done in {time.monotonic() - began:.1f} s", flush=True)
+    if problems:
+        raise Stop("the other pages are there, but\n" + "\n".join(map(str, problems.values())))
 
 
 def staged(profile):
-    """The folder that Jupyter Book reads, complete, and the names of its chapters."""
+    """The folder that Jupyter Book reads, its chapters, and what is wrong with some of them."""
     values = of_profile(ROOT, profile)
     names = staging.chapters_of(ROOT)
     folder = ROOT / "_build" / profile
+    problems = {}
     for name in names:
-        chapters.check(ROOT, folder / "notebooks" / f"{name}.ipynb", profile, values)
-    print(f"book  {len(names)} chapters of profile {profile} are complete", flush=True)
-    stage = staging.make(ROOT, folder, profile, names)
-    findings.write(stage, profile, names)
-    provenance.write(stage, ROOT, names)
-    return stage, names
+        try:
+            chapters.check(ROOT, folder / "notebooks" / f"{name}.ipynb", profile, values)
+        except Stop as stop:
+            problems[name] = stop
+    done = [name for name in names if name not in problems]
+    if not done:
+        raise next(iter(problems.values()))
+    print(f"book  {len(done)} of {len(names)} chapters of {profile} are complete", flush=True)
+    stage = staging.make(ROOT, folder, profile, done)
+    for name, problem in problems.items():
+        staging.in_its_place(ROOT / "notebooks" / f"{name}.ipynb", problem, stage)
+    rows = summaries.write(stage, ROOT, profile, done)
+    provenance.write(stage, ROOT, done)
+    openings.insert(stage, done, rows)
+    return stage, names, problems
 
 
 def jupyter_book(stage, work, builder="html"):

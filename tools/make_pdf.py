@@ -62,7 +62,7 @@ def make(profile):
     """Make _build/<profile>/book.pdf; raises Stop, and then leaves the last one as it was."""
     browser = chrome()
     folder = build_book.ROOT / "_build" / profile
-    stage, _ = build_book.staged(profile)
+    stage, *_ = build_book.staged(profile)
     with tempfile.TemporaryDirectory(prefix="pdf-", dir=folder) as work:
         pages = build_book.jupyter_book(stage, Path(work), builder="singlehtml")
         target = Path(work) / "book.pdf"

@@ -4,6 +4,7 @@ book/, notebooks/ (executed) and equivar/ lie as they do in the repository, so t
 paths, and the links to the sources made from them, mean the same in both.
 """
 
+import json
 import shutil
 
 import yaml
@@ -55,6 +56,17 @@ def make(root, folder, profile, names):
     settings = with_profile(stage / "book", profile)
     (stage / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     return stage
+
+
+def in_its_place(source, problem, stage):
+    """A page with the chapter's title that says what is wrong with it, and how to mend it."""
+    notebook = json.loads(source.read_text(encoding="utf-8"))
+    title = "".join(notebook["cells"][0]["source"]).splitlines()[0]
+    words = "\n".join(["```{warning}", "This chapter is missing.", "", str(problem), "```"])
+    page = {"cell_type": "markdown", "id": "missing", "metadata": {}}
+    notebook["cells"] = [page | {"source": f"{title}\n\n{words}"}]
+    target = stage / "notebooks" / source.name
+    target.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def with_profile(book, profile):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 LEVEL = 0.95
@@ -60,11 +59,6 @@ def bootstrap(statistic: Callable[..., float], samples: list, seed: int) -> tupl
             rng=np.random.default_rng(seed),
         ).confidence_interval
     return float(interval.low), float(interval.high)
-
-
-def as_frame(verdicts: list[Verdict]) -> pd.DataFrame:
-    """The verdicts as a table to be shown."""
-    return pd.DataFrame([vars(v) for v in verdicts]).set_index("claim")
 
 
 def interval_words(low: float, high: float, digits: int = 2) -> str:

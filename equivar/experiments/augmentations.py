@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from equivar import training
 from equivar.datasets import picture
 from equivar.experiments.stored import Results, run_all
-from equivar.experiments.trained import Training, to_show, under_shifts
+from equivar.experiments.trained import Training, beside_reported, to_show, under_shifts
 from equivar.profiles import Augmentations
 from equivar.store import Store
 
@@ -32,7 +32,8 @@ def augmentation_runs(p: Augmentations) -> list[Training]:
 
 def augmentations(p: Augmentations, store: Store | None = None) -> Results:
     """Section 4.4: every augmentation, under diagonal shifts."""
-    return run_all(augmentation_runs(p), store)
+    networks = dict.fromkeys(p.augmentations, p.network)
+    return beside_reported(run_all(augmentation_runs(p), store), "augment", networks, p.data)
 
 
 def augmented_pictures(p: Augmentations, count: int = 8) -> dict[str, list[np.ndarray]]:

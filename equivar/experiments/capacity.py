@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from equivar.experiments.stored import Results, run_all
-from equivar.experiments.trained import Training, under_shifts
+from equivar.experiments.trained import Training, beside_reported, under_shifts
 from equivar.profiles import Capacity
 from equivar.store import Store
 
@@ -26,4 +26,5 @@ def capacity_runs(p: Capacity) -> list[Training]:
 
 def capacity(p: Capacity, store: Store | None = None) -> Results:
     """Section 4.5: every width, under diagonal shifts."""
-    return run_all(capacity_runs(p), store)
+    networks = {width: f"wrn-{p.depth}-{width}" for width in p.widths}
+    return beside_reported(run_all(capacity_runs(p), store), "widening", networks, p.data)

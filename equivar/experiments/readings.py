@@ -62,7 +62,7 @@ class Reread:
         return Spec("readings", REVISION, facts, base.inputs, str(self))
 
     def __str__(self) -> str:
-        return ", ".join(["readings", *(str(value) for value in self.columns.values())])
+        return ", ".join(["readings", *(f"{name} {value}" for name, value in self.columns.items())])
 
     def make(self, work: Path) -> Made:
         """Measure under each reading; the table `scores` has means over each sort of transform."""
@@ -164,7 +164,13 @@ def _task_networks(p: Readings) -> list[Reread]:
         if padding != p.tasks.padding:
             readings = {f"padding = {padding}": {}}
         runs += [
-            Reread(base=one, readings=readings, transforms=("rotations",), images=p.tasks.images)
+            Reread(
+                base=one,
+                readings=readings,
+                transforms=("rotations",),
+                images=p.tasks.images,
+                groups={"padding": padding},
+            )
             for one in task_runs(tasks)
         ]
     return runs

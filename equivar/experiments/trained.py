@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from torch import nn
 
 from equivar import datasets, models, training
 from equivar.datasets import DataMissing, ImageData
+from equivar.experiments.stored import Results
 from equivar.measure import measure
+from equivar.models.reported import reported
 from equivar.profiles import Shifts
 from equivar.store import Made, Run, Spec, Store
 from equivar.store.shelf import CHECKPOINT
@@ -136,6 +138,15 @@ def under_shifts(
         transforms=[f"shift-{pixels}" for pixels in p.shifts],
         match=p.match,
     )
+
+
+def beside_reported(
+    results: Results, group: str, networks: Mapping[Hashable, str], data: str
+) -> Results:
+    """With a column `reported` in the summary: what the literature has for each group's network."""
+    known = {name: reported(network, data) for name, network in networks.items()}
+    summary = results.summary.assign(reported=results.summary[group].map(known))
+    return replace(results, summary=summary)
 
 
 def to_show(data: str, embedded: str) -> ImageData:

@@ -142,15 +142,17 @@ def training_curves(history: pd.DataFrame, group: str) -> Figure:
 
 
 def accuracies(summary: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Accuracy of each group: mean over runs, half 95 % interval, runs, and images a second."""
+    """Accuracy of each group: mean over runs, half 95 % interval, what is reported, and cost."""
     rows = {}
     for name, runs in summary.groupby(group, sort=False):
         half = half_interval(runs[["accuracy"]].T)[0]
         rows[LABELS[name]] = {
             "accuracy": runs["accuracy"].mean(),
             "±": half if len(runs) > 1 else np.nan,
+            "reported": runs["reported"].iloc[0] if "reported" in runs else np.nan,
             "runs": len(runs),
             "parameters": int(runs["parameters"].iloc[0]),
             "seconds a run": runs["seconds"].mean(),
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(group)
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(group)
+    return table if table["reported"].notna().any() else table.drop(columns="reported")

@@ -40,10 +40,10 @@ COLOURS = {
     "late": "#B5425A",
     "pool": "#7A2A74",
     "final": "#2B1250",
-    # verdicts
-    "supported": "#009E73",
-    "contradicted": "#D55E00",
-    "inconclusive": "#B0B0B0",
+    # verdicts; the badges of book/_static/book.css have the same
+    "supported": "#007A5A",
+    "contradicted": "#B34700",
+    "inconclusive": "#D0D0D0",
     "not judged": "#F2F2F2",
     # widths of a network: the wider, the darker
     1: "#B5C92B",
