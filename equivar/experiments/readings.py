@@ -29,6 +29,7 @@ REVISION = 1  # raise it when the same parameters would give another result
 MATCHING = ("over", "match", "sign")  # the readings that rotations have too
 OPTIONS = (*MATCHING, "border", "subpixel")
 DEFAULTS = {name: CHOICES[name][0] for name in OPTIONS}
+AT_ONCE = 20  # images of noise
 PLACE = ["transforms", "index", "layer", "part", "channels", "height", "width", "kind"]
 
 
@@ -135,12 +136,16 @@ def chance_of_best(
     generator = torch.Generator().manual_seed(seed)
     rows = []
     for count, n in product(channels, cells):
-        g, f = torch.randn(2, images, count, n, 1, generator=generator)
-        s = pairwise(g, f)  # (images, C, C)
-        simulated = {"image": s.amax(2).mean().item(), "dataset": s.mean(0).amax(1).mean().item()}
+        best, total = 0.0, torch.zeros(count, count)
+        for some in torch.arange(images).split(AT_ONCE):
+            g, f = torch.randn(2, len(some), count, n, 1, generator=generator)
+            s = pairwise(g, f)  # (b, C, C)
+            best += s.amax(2).mean(1).sum().item()
+            total += s.sum(0)
+        simulated = {"image": best, "dataset": total.amax(1).mean().item()}
         for match, value in simulated.items():
             formula = chance.best_of(count, n, images if match == "dataset" else 1)
-            rows.append((count, n, match, formula, value))
+            rows.append((count, n, match, formula, value / images))
     return pd.DataFrame(rows, columns=["channels", "cells", "match", "formula", "simulated"])
 
 
