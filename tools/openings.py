@@ -15,6 +15,7 @@ SCALE = {  # parameters that tell what a chapter was made from, and how they are
     "epochs": "{} epochs",
     "seeds": "{} seeds",
 }
+TRAINING = ("train_data", "epochs")
 
 
 def insert(stage, names, rows):
@@ -32,13 +33,24 @@ def insert(stage, names, rows):
 
 
 def scale(values):
-    """One line: the profile, the data, and how much of everything."""
+    """One line: the profile, the data, and how much of everything that plays a part."""
     told = [f"profile {values['profile']}"]
+    idle = TRAINING if trained_elsewhere(values) else ()
     for name, words in SCALE.items():
         value = values.get(name)
-        if value:
+        if value and name not in idle:
             told.append(words.format(len(value) if isinstance(value, list | dict) else value))
     return "```{div} scale\n" + " · ".join(told) + "\n```\n"
+
+
+def trained_elsewhere(values):
+    """Whether a chapter's networks come with weights, so that nothing is trained for it."""
+    networks = values.get("networks") or {}
+    if isinstance(networks, dict):  # {name: weights}
+        given = list(networks.values())
+    else:
+        given = [network.get("weights") for network in networks]
+    return any([values.get("weights"), *given])
 
 
 def verdicts(rows, wording):
