@@ -195,3 +195,12 @@ def test_the_table_in_a_chapter_has_both_ways():
     assert frame.iloc[1]["verdict"] == "– not judged" and frame.iloc[1]["95 % interval"] == ""
     html = styler.to_html()
     assert "✓ supported" in html and "background-color: #007A5A" in html
+
+
+def test_the_picture_of_the_readme_comes_from_a_chapter(project):
+    data = {"data": {"image/png": "iVBORw0K"}, "output_type": "display_data", "metadata": {}}
+    report(project, [data])
+    assert ledger.picture(project.executed, "fig-task-layers").startswith(b"\x89PNG")
+    with pytest.raises(Stop, match="no figure fig-none"):
+        ledger.picture(project.executed, "fig-none")
+    assert ledger.PICTURE in (ROOT / "README.md").read_text()

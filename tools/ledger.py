@@ -3,11 +3,12 @@
 A chapter glues each verdict under `claim-<id>` (equivar/reporting.py); what is claimed is in
 book/claims.yml. Read from the executed chapters of a profile they make data/results/<profile>/
 claims.csv, which is committed, and the tables of README.md and of the book. So no verdict is ever
-typed into prose.
+typed into prose. The README's picture is taken from a chapter in the same way.
 """
 
 import argparse
 import ast
+import base64
 import csv
 import json
 import math
@@ -25,6 +26,8 @@ VERDICTS = ("supported", "contradicted", "inconclusive", "not judged")
 WAYS = ("worded", "above")
 PLAIN = ("text/plain", "application/papermill.record/text/plain")
 FILE = "claims.csv"
+COVER = ("08-readings", "fig-matching")  # chapter and figure
+PICTURE = "book/_static/cover.png"
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,16 @@ def write(rows, path):
             table.writerow(asdict(row) | numbers)
 
 
+def picture(notebook, name):
+    """A figure of an executed notebook, as the bytes of a PNG file. Stop: it is not there."""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["metadata"].get("mystnb", {}).get("figure", {}).get("name") == name:
+            for output in cell["outputs"]:
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output["data"]["image/png"])
+    raise Stop(f"{notebook.stem} has no figure {name}")
+
+
 def number(value):
     return "" if math.isnan(value) else f"{value:.4g}"
 
@@ -165,6 +178,8 @@ def main(argv=None):
         rows = of_chapters(notebooks, wording_of(ROOT))
         write(rows, ROOT / "data" / "results" / profile / FILE)
         summaries.refresh_readme(ROOT)
+        chapter, figure = COVER
+        (ROOT / PICTURE).write_bytes(picture(folder / f"{chapter}.ipynb", figure))
     except Stop as stop:
         print(f"\nclaims failed: {stop}\n", file=sys.stderr, flush=True)
         return 1
