@@ -7,6 +7,9 @@ PROFILE ?= quick
 PYTHON  ?= python3
 
 MAKEFLAGS += --no-builtin-rules
+ifdef SCHEDULER
+export EQUIVAR_SCHEDULER := $(SCHEDULER) # of dask, or local:N; see book/scale.md
+endif
 .SUFFIXES:
 .DEFAULT_GOAL := help
 

@@ -2,6 +2,7 @@
 
 from equivar.features import default_layers
 from equivar.measure import measure, summarise
+from equivar.orbits import orbits
 from equivar.transforms import Rotation, Shift, diagonal_shifts, rotations
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "default_layers",
     "diagonal_shifts",
     "measure",
+    "orbits",
     "rotations",
     "summarise",
 ]

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from equivar import datasets
+from equivar.datasets.readers import open_image
 from equivar.files import DataDamaged, unknown_name
 from equivar.inputs import Input
 
@@ -189,7 +190,7 @@ def read_image(path: Path, wanted: Input) -> np.ndarray:
     taken. DataDamaged names a file that can not be decoded.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if image.format == "JPEG":
                 least = _FINER * max(wanted.resize)
                 image.draft(image.mode, (least, least))

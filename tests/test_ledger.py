@@ -49,7 +49,8 @@ def project(tmp_path):
 def report(project, outputs):
     ran = notebook("figure")
     ran["metadata"]["papermill"] = {"parameters": {"profile": "quick", "size": 9}}
-    ran["cells"][2]["outputs"] = outputs
+    picture = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
+    ran["cells"][2]["outputs"] = [picture, *outputs]
     ran["cells"][2]["metadata"]["mystnb"] = {"figure": {"name": "fig-task-layers"}}
     project.executed.parent.mkdir(parents=True, exist_ok=True)
     project.executed.write_text(json.dumps(ran))
@@ -198,8 +199,7 @@ def test_the_table_in_a_chapter_has_both_ways():
 
 
 def test_the_picture_of_the_readme_comes_from_a_chapter(project):
-    data = {"data": {"image/png": "iVBORw0K"}, "output_type": "display_data", "metadata": {}}
-    report(project, [data])
+    report(project, [])
     assert ledger.picture(project.executed, "fig-task-layers").startswith(b"\x89PNG")
     with pytest.raises(Stop, match="no figure fig-none"):
         ledger.picture(project.executed, "fig-none")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import chapters
@@ -20,10 +21,12 @@ import pages
 import provenance
 import staging
 import summaries
+from filelock import FileLock
 from near import Stop
 from parameters import of_profile
 
 ROOT = Path(__file__).resolve().parents[1]
+WORK = "jupyter-book-"
 
 
 def arguments(argv=None):
@@ -39,14 +42,27 @@ def build(profile):
     """
     began = time.monotonic()
     folder = ROOT / "_build" / profile
-    stage, names, problems = staged(profile)
-    with tempfile.TemporaryDirectory(prefix="jupyter-book-", dir=folder) as work:
-        html = jupyter_book(stage, Path(work))
+    with alone(profile) as work:
+        stage, names, problems = staged(profile)
+        html = jupyter_book(stage, work)
         pages.finish(ROOT, html, names)
         swap(html, folder / "html")
     print(f"book  done in {time.monotonic() - began:.1f} s", flush=True)
     if problems:
         raise Stop("the other pages are there, but\n" + "\n".join(map(str, problems.values())))
+
+
+@contextmanager
+def alone(profile):
+    """A new folder to work in, while no other process builds this profile: builds share a stage."""
+    of_profile(ROOT, profile)  # a mistyped one is told before it has a folder
+    folder = ROOT / "_build" / profile
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".building.lock"):
+        for left in folder.glob(f"{WORK}*"):  # of a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=WORK, dir=folder) as work:
+            yield Path(work)
 
 
 def staged(profile):

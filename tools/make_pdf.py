@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import build_book
 from near import Stop
@@ -62,10 +61,10 @@ def make(profile):
     """Make _build/<profile>/book.pdf; raises Stop, and then leaves the last one as it was."""
     browser = chrome()
     folder = build_book.ROOT / "_build" / profile
-    stage, *_ = build_book.staged(profile)
-    with tempfile.TemporaryDirectory(prefix="pdf-", dir=folder) as work:
-        pages = build_book.jupyter_book(stage, Path(work), builder="singlehtml")
-        target = Path(work) / "book.pdf"
+    with build_book.alone(profile) as work:
+        stage, *_ = build_book.staged(profile)
+        pages = build_book.jupyter_book(stage, work, builder="singlehtml")
+        target = work / "book.pdf"
         print(f"pdf   {browser} prints the pages", flush=True)
         print_page(browser, on_one_page(pages), target)
         target.replace(folder / "book.pdf")

@@ -33,9 +33,10 @@ def declared(notebook):
 def of_profile(root, profile):
     """What a profile sets, {chapter: {parameter: value}}."""
     folder = Path(root) / "notebooks" / "profiles"
+    there = [path.stem for path in folder.glob("*.yaml")]
+    if profile not in there:  # also where it is a path: folders are named by it
+        raise Stop(unknown("profile", profile, there))
     path = folder / f"{profile}.yaml"
-    if not path.is_file():
-        raise Stop(unknown("profile", profile, (p.stem for p in folder.glob("*.yaml"))))
     try:
         chapters = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:

@@ -41,7 +41,7 @@ def figures_of(notebooks):
         cell
         for path in notebooks
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if cell.get("outputs")
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
     ]
     named = (cell["metadata"].get("mystnb", {}).get("figure", {}) for cell in cells)
     return {figure["name"] for figure in named if "name" in figure}

@@ -1,8 +1,9 @@
-"""The training runs of chapters: python tools/sweep.py notebooks/04-mnist6-tasks.ipynb
+"""The runs of chapters: python tools/sweep.py notebooks/04-mnist6-tasks.ipynb
 
 Lists them (--list), makes those that are not there (the default; several processes share the
-work), or copies the tables of those that are into data/results/<profile> (--publish). Without a
-chapter: all that train networks.
+work, and --scheduler gives it to workers), prints a job array for SLURM (--sbatch), or copies the
+tables of those that are into data/results/<profile> (--publish). Without a chapter: all chapters
+that have runs, numbered through.
 """
 
 import argparse
@@ -15,6 +16,22 @@ from run_notebook import existing
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "data" / "results"
+ARRAY = """\
+#!/bin/bash
+# Each task makes one run of the profile {profile}, and goes on from its checkpoint when it is
+# started again. Submit it in the folder of the project, which all nodes must see, after
+# make setup and make data PROFILE={profile}. Change the lines below to what the cluster has.
+#SBATCH --job-name=equivar-{profile}
+#SBATCH --array=1-{count}
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=16G
+#SBATCH --time=24:00:00
+#SBATCH --requeue
+#SBATCH --output=sweep-%a.log
+export OMP_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-1}}"
+cd "$SLURM_SUBMIT_DIR" || exit 1
+exec .venv/bin/python tools/sweep.py --profile {profile}{chapters} --only "$SLURM_ARRAY_TASK_ID"
+"""
 
 
 def arguments(argv=None):
@@ -24,8 +41,17 @@ def arguments(argv=None):
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="name the runs, make none")
     what.add_argument("--publish", action="store_true", help="copy their tables, make none")
-    parser.add_argument("--only", type=int, nargs="+", metavar="I", help="runs by number, from 1")
-    return parser.parse_args(argv)
+    what.add_argument("--sbatch", action="store_true", help="print a job array for SLURM")
+    parser.add_argument("--only", nargs="+", default=[], metavar="I", help="by number, from 1")
+    parser.add_argument(
+        "--scheduler", default="",
+        help="whose workers make the runs: tcp://HOST:PORT of dask, or local:N for N processes",
+    )  # fmt: skip
+    options = parser.parse_args(argv)
+    words = options.only  # a chapter that stands after --only I is one of the chapters
+    options.only = [int(word) for word in words if word.isdigit()]
+    options.chapters += [Path(word) for word in words if not word.isdigit()]
+    return options
 
 
 def runs_of(notebook, profile):
@@ -43,62 +69,104 @@ def chapters_with_runs(profile):
     return [ROOT / "notebooks" / f"{name}.ipynb" for name in SWEEPS if name in there]
 
 
-def chosen(runs, only):
-    """(number, run) of those that are asked for."""
-    if only and not all(1 <= number <= len(runs) for number in only):
-        raise Stop(f"--only: there are runs 1 to {len(runs)}")
-    return [pair for pair in enumerate(runs, 1) if not only or pair[0] in only]
+def numbered(chapters, profile):
+    """[(number, chapter, run)] over the chapters; a run that several ask for has one number."""
+    rows, numbers = [], {}
+    for notebook in chapters:
+        for one in runs_of(notebook, profile):
+            rows.append((numbers.setdefault(name_of(one), len(numbers) + 1), notebook, one))
+    return rows
 
 
-def say(numbered, store):
-    for number, one in numbered:
-        run = store.find(one.spec)
+def name_of(one):
+    """The name of a run in the store; in words where its data have no fingerprint on record."""
+    try:
+        return one.spec.name
+    except FileNotFoundError:
+        return str(one)
+
+
+def found(one, store):
+    """The finished run, if it is there."""
+    return store.find(one.spec) if name_of(one) != str(one) else None
+
+
+def chosen(rows, only):
+    """The rows of the numbers that are asked for."""
+    last = max((number for number, *_ in rows), default=0)
+    if not all(1 <= number <= last for number in only):
+        raise Stop(f"--only: there are runs 1 to {last}")
+    return [row for row in rows if not only or row[0] in only]
+
+
+def say(rows, store):
+    for number, _, one in rows:
+        run, name = found(one, store), name_of(one)
         state = f"{run.provenance['seconds']:8.0f} s" if run else "   not made"
-        print(f"{number:3d}  {state}  {one.spec.name}  {one}")
+        print(f"{number:3d}  {state}  {name if name != str(one) else 'no data:'}  {one}")
 
 
-def publish(numbered, store, folder):
+def publish(rows, store, profile):
     from equivar.store.folder import copy_results
 
-    for _, one in numbered:
-        run = store.find(one.spec)
-        place = next(folder.parent.glob(f"*/{one.spec.name}"), folder / "new").parent
+    for _, notebook, one in rows:
+        run = found(one, store)
+        folder = RESULTS / profile / notebook.stem
+        place = next(folder.parent.glob(f"*/{name_of(one)}"), folder / "new").parent
         if run and run.path.parent != place:  # chapters may share runs: one copy is enough
             copy_results(run, place)
         print(f"{'in ' + str(place.relative_to(ROOT)) if run else 'not made'}: {one}")
 
 
-def tell_of_others(folder, runs):
+def tell_of_others(rows, profile):
     """Results that the profile does not ask for any more; a person decides what becomes of them."""
-    names = {one.spec.name for one in runs}
-    for path in sorted(folder.glob("*")):
-        if path.name not in names:
-            print(f"not asked for any more: {path.relative_to(ROOT)}")
+    for notebook in dict.fromkeys(notebook for _, notebook, _ in rows):
+        names = {name_of(one) for _, of, one in rows if of == notebook}
+        for path in sorted((RESULTS / profile / notebook.stem).glob("*")):
+            if path.name not in names:
+                print(f"not asked for any more: {path.relative_to(ROOT)}")
 
 
-def sweep_chapter(notebook, options):
+def make(runs, scheduler):
+    from equivar.experiments.executors import opened
     from equivar.experiments.stored import run_all
+
+    with opened(scheduler) as executor:
+        for words in run_all(runs, executor=executor).missing:
+            print(f"not made: {words}", file=sys.stderr)
+
+
+def sweep(options):
     from equivar.store import Store
 
-    runs = runs_of(notebook, options.profile)
-    numbered = chosen(runs, options.only)
-    folder = RESULTS / options.profile / notebook.stem
+    chapters = options.chapters or chapters_with_runs(options.profile)
+    rows = numbered(chapters, options.profile)
+    wanted = chosen(rows, options.only)
     if options.list:
-        say(numbered, Store())
+        say(wanted, Store())
+    elif options.sbatch:
+        named = "".join(f" {path.as_posix()}" for path in options.chapters)
+        last = max(number for number, *_ in rows)
+        print(ARRAY.format(profile=options.profile, count=last, chapters=named), end="")
     elif options.publish:
-        publish(numbered, Store(), folder)
-        tell_of_others(folder, runs)
+        publish(wanted, Store(), options.profile)
+        tell_of_others(rows, options.profile)
     else:
-        run_all([one for _, one in numbered])
+        make([one for _, _, one in wanted], options.scheduler)
 
 
 def main(argv=None):
     options = arguments(argv)
     try:
-        for notebook in options.chapters or chapters_with_runs(options.profile):
-            sweep_chapter(notebook, options)
-    except (Stop, ValueError, OSError) as error:
-        print(f"\nsweep failed: {error}\n", file=sys.stderr, flush=True)
+        sweep(options)
+    except KeyboardInterrupt:
+        print("\nsweep stopped: started again, it goes on from here\n", file=sys.stderr, flush=True)
+        return 130
+    except Exception as error:
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        if not notes and not isinstance(error, Stop | ValueError | OSError | ImportError):
+            raise
+        print(f"\nsweep failed: {error}{notes}\n", file=sys.stderr, flush=True)
         return 1
     return 0
 

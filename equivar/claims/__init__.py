@@ -32,6 +32,7 @@ from equivar.claims.architectures import (
 )
 from equivar.claims.cosine import activation_correlations, claim_3_3a, claim_3_3b
 from equivar.claims.imagenet import claim_4_2a, claim_4_2b, claim_4_2c, rank_correlations
+from equivar.claims.orbits import claim_b4, claim_b5, claim_b6, task_changes
 from equivar.claims.readings import claim_b1, claim_b2, claim_b3, verdicts_by_reading
 from equivar.claims.sections import SECTIONS, of_section
 from equivar.claims.tasks import claim_4_3a, claim_4_3b, claim_4_3c, claim_4_3d
@@ -78,9 +79,13 @@ __all__ = [
     "claim_b1",
     "claim_b2",
     "claim_b3",
+    "claim_b4",
+    "claim_b5",
+    "claim_b6",
     "greater_than_zero",
     "of_section",
     "rank_correlations",
+    "task_changes",
     "verdicts_by_reading",
     "within_margin",
 ]

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow
@@ -22,6 +23,8 @@ from equivar.files import DataDamaged
 
 Decoder = Callable[[Image.Image], Image.Image]
 ReadResult = tuple[Tensor, Tensor]  # images uint8 (N, C, H, W), labels int64 (N,)
+_UNREADABLE = (pyarrow.ArrowException, OSError, UnicodeDecodeError)  # of a damaged table
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 
 
 def read_mnist(paths: list[Path]) -> ReadResult:
@@ -113,7 +116,7 @@ def image_column(path: Path) -> str:
     try:
         schema = pyarrow.parquet.read_schema(path)
         rows = pyarrow.parquet.read_metadata(path).num_rows
-    except (pyarrow.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         raise DataDamaged(f"{path} can not be read as a parquet table: {error}") from error
     column = next((name for name in ("img", "image") if name in schema.names), None)
     if column is None or "label" not in schema.names or not rows:
@@ -131,7 +134,7 @@ def read_columns(path: Path, columns: list[str]) -> pyarrow.Table:
     """Columns of a table with labels. DataDamaged: it can not be read, or labels are missing."""
     try:
         table = pyarrow.parquet.ParquetFile(path).read(columns=columns)
-    except (pyarrow.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         raise DataDamaged(f"{path} can not be read as a parquet table: {error}") from error
     if table["label"].null_count:
         raise DataDamaged(f"{path}: {table['label'].null_count} images have no label")
@@ -151,7 +154,7 @@ def decode_all(
 
     def decode(row: int) -> np.ndarray:
         try:
-            with files[row]() as file, Image.open(file) as opened:
+            with files[row]() as file, open_image(file) as opened:
                 image = opened.convert(mode)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataDamaged(f"{names[row]} can not be decoded: {error}") from error
@@ -165,6 +168,16 @@ def decode_all(
         raise DataDamaged(f"several sizes: {names[other]} is {sizes[0]}, {names[0]} is {sizes[1]}")
     stacked = torch.from_numpy(np.stack(images))  # (N, H, W, 3), or (N, H, W)
     return stacked[:, None] if mode == "L" else stacked.permute(0, 3, 1, 2).contiguous()
+
+
+def open_image(file: Path | BinaryIO) -> Image.Image:
+    """`PIL.Image.open` for the formats of photographs and data sets alone.
+
+    Pillow would hand a PostScript image, whatever its name, to Ghostscript, which runs it as a
+    program. UnidentifiedImageError, an OSError: another format.
+    """
+    Image.init()  # so that OPEN holds every format that this Pillow was built with
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def resize_and_crop(size: int, resize: int, interpolation: str = "bilinear") -> Decoder:

@@ -4,6 +4,8 @@ from equivar.experiments.architectures import Compared, architectures, convergen
 from equivar.experiments.augmentations import augmentations, augmented_pictures
 from equivar.experiments.capacity import capacity
 from equivar.experiments.measured import mean_activation
+from equivar.experiments.orbits import filters_in, orbits_by_network, picture_along
+from equivar.experiments.planted import false_discoveries, planted_example
 from equivar.experiments.readings import (
     augmentation_readings,
     chance_of_best,
@@ -29,8 +31,13 @@ __all__ = [
     "combinations",
     "convergence",
     "every_combination",
+    "false_discoveries",
+    "filters_in",
     "mean_activation",
+    "orbits_by_network",
+    "picture_along",
     "picture_given",
+    "planted_example",
     "random_maps",
     "similarity_by_block",
     "task_pictures",

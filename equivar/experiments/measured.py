@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from equivar import datasets, models, networks
 from equivar.datasets import DataDamaged
+from equivar.experiments.devices import fastest
 from equivar.experiments.trained import Training, trained_network
 from equivar.features import Layers
+from equivar.files import unknown_name
 from equivar.images_folder import DatasetImages, open_images
 from equivar.inputs import Input
 from equivar.measure import measure, summarise
@@ -115,6 +117,8 @@ class Measurement:
             "options": dict(self.options),
             "activation": self.activation,
         }
+        if self.data not in datasets.DATASETS:
+            raise unknown_name("data set", self.data, datasets.DATASETS)
         split = datasets.DATASETS[self.data].splits[-1]
         inputs = {
             f"{self.data} {split}": datasets.fingerprint(self.data, split),
@@ -133,6 +137,7 @@ class Measurement:
             raise ValueError(
                 f"{self.images} images asked for, {images.name} has {len(images.dataset)}"
             )
+        model.to(fastest())
         scores = measure(model, images, parse_transforms(self.transforms), **self.options)
         sort = scores["transform"].str.partition("-")[0]
         parts = summarise(scores.assign(transforms=sort), by=["transforms", "part"])
@@ -154,11 +159,11 @@ def mean_activation(model: nn.Module, images: DatasetImages, layers: list[str]) 
     totals, count = torch.zeros(len(layers), dtype=torch.float64), 0
 
     def add(i: int, output: Tensor):
-        totals[i] += output.double().mean() * len(output)
+        totals[i] += output.double().mean().cpu() * len(output)
 
     with Layers(model, layers) as hooked:
         for batch in images:
-            hooked.run(batch, add)
+            hooked.run(batch.to(_device(model)), add)
             count += len(batch)
     return dict(zip(layers, (totals / count).tolist(), strict=True))
 
@@ -166,5 +171,10 @@ def mean_activation(model: nn.Module, images: DatasetImages, layers: list[str]) 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: DatasetImages) -> float:
     """The share of images whose class has the largest output."""
-    answers = torch.cat([model(batch).argmax(1) for batch in images])
+    answers = torch.cat([model(batch.to(_device(model))).argmax(1).cpu() for batch in images])
     return (answers == images.labels).double().mean().item()
+
+
+def _device(model: nn.Module) -> torch.device:
+    """Where a network is."""
+    return next((one.device for one in model.parameters()), torch.device("cpu"))

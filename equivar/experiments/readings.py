@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from equivar import chance
 from equivar.experiments.augmentations import augmentation_runs
+from equivar.experiments.devices import fastest
 from equivar.experiments.measured import Measurement
 from equivar.experiments.similarities import network_of
 from equivar.experiments.stored import Results, Stored, run_all
@@ -68,6 +69,7 @@ class Reread:
     def make(self, work: Path) -> Made:
         """Measure under each reading; the table `scores` has means over each sort of transform."""
         model, images = self._opened(Store(work.parent))
+        model.to(fastest())
         transforms, tables = parse_transforms(self.transforms), []
         for name, options in self.readings.items():
             scores = measure(model, images, transforms, **options)

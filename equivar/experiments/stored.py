@@ -6,31 +6,15 @@ does not have and puts the tables of all into one, with columns that tell the ru
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
 from equivar.datasets import DataMissing
-from equivar.store import Busy, Made, Run, Spec, Store
-
-
-class Stored(Protocol):
-    """One run: what it is stored under, and how it is made in a folder of its own.
-
-    columns: what tells it apart from the other runs of its chapter.
-    """
-
-    @property
-    def columns(self) -> Mapping[str, object]: ...
-
-    @property
-    def spec(self) -> Spec: ...
-
-    def make(self, work: Path) -> Made: ...
+from equivar.experiments.executors import Stored, in_words, make_all
+from equivar.store import Run, Store
 
 
 @dataclass(frozen=True)
@@ -57,37 +41,33 @@ class Results:
         return self.tables["history"]
 
 
-def run_all(runs: Sequence[Stored], store: Store | None = None) -> Results:
-    """Every run from the store, or made now; runs that other processes make are waited for last.
+def run_all(
+    runs: Sequence[Stored], store: Store | None = None, executor: Executor | None = None
+) -> Results:
+    """Every run from the store, or made now by `executor` (None: that of `executors.opened`).
 
-    DataMissing where no run is there and the data to make one are not either; where some are,
-    the others are named in `missing`.
+    Runs that other processes make are waited for last. What a run fails with is raised when all
+    others are made, with notes that name every run that failed. DataMissing where no run is there
+    and the data to make one are not either; where some are, the others are named in `missing`.
     """
-    store = store or Store()
-    done: dict[int, Run] = {}
-    missing: dict[int, DataMissing] = {}
-    for wait in (False, True):
-        for i, one in enumerate(runs):
-            if i in done or i in missing:
-                continue
-            try:
-                done[i] = _get(one, store, wait, f"run {i + 1} of {len(runs)}")
-            except Busy:
-                continue
-            except DataMissing as error:
-                missing[i] = error
+    done, failed = make_all(runs, store or Store(), executor)
+    missing = {i: error for i, error in failed.items() if isinstance(error, DataMissing)}
+    broken = {i: error for i, error in failed.items() if i not in missing}
+    if broken:
+        raise _noted(runs, broken)
     if missing and not done:
         raise next(iter(missing.values()))
-    words = tuple(f"{runs[i]}: {error}" for i, error in sorted(missing.items()))
+    words = tuple(f"{runs[i]}: {error}" for i, error in missing.items())
     return _together([(runs[i], done[i]) for i in sorted(done)], words)
 
 
-def _get(one: Stored, store: Store, wait: bool, place: str) -> Run:
-    def make(work: Path) -> Made:
-        print(f"{place}: {one}", file=sys.stderr, flush=True)
-        return one.make(work)
-
-    return store.get(one.spec, make, wait=wait)
+def _noted(runs: Sequence[Stored], failed: Mapping[int, Exception]) -> Exception:
+    """The first of the errors, with a note of each."""
+    first = next(iter(failed.values()))
+    first.add_note(f"{len(failed)} of {len(runs)} runs failed; the others are in the store:")
+    for i, error in failed.items():
+        first.add_note(f"  {runs[i]}: {in_words(error)}")
+    return first
 
 
 def _together(pairs: Sequence[tuple[Stored, Run]], missing: tuple[str, ...]) -> Results:

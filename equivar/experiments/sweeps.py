@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from equivar.experiments.architectures import architecture_runs
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.capacity import capacity_runs
+from equivar.experiments.orbits import Orbits, orbit_runs
 from equivar.experiments.readings import reading_runs
 from equivar.experiments.similarities import similarity_runs
 from equivar.experiments.stored import Stored
@@ -30,6 +31,7 @@ SWEEPS: dict[str, tuple[type[Parameters], Callable[..., list[Stored]]]] = {
     "06-capacity": (Capacity, capacity_runs),
     "07-architectures": (Architectures, architecture_runs),
     "08-readings": (Readings, reading_runs),
+    "10-orbits": (Orbits, orbit_runs),
 }
 
 

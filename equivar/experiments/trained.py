@@ -10,6 +10,7 @@ from torch import nn
 
 from equivar import datasets, models, training
 from equivar.datasets import DataMissing, ImageData
+from equivar.experiments.devices import fastest
 from equivar.experiments.stored import Results
 from equivar.measure import measure
 from equivar.models.reported import reported
@@ -99,10 +100,11 @@ class Training:
         # what the measure refuses, it refuses before anything is trained
         measure(model, test.normalised(2), **measured, progress=False)
         history = training.train(
-            model, data, validation=test, checkpoint=work / CHECKPOINT, seed=self.seed,
-            **self.recipe,
+            model, data, validation=test, device=fastest(), checkpoint=work / CHECKPOINT,
+            seed=self.seed, **self.recipe,
         )  # fmt: skip
         scores = measure(model, test.normalised(), **measured)
+        model.cpu()
         facts = {
             "accuracy": history["validation_accuracy"].iloc[-1],
             "images_per_second": round(history["images_per_second"].median()),

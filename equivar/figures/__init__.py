@@ -12,6 +12,13 @@ from equivar.figures.architectures import (
     relative_depth,
 )
 from equivar.figures.augmentations import augmented_pictures
+from equivar.figures.orbits import (
+    group_law,
+    orbit_filters,
+    orbit_maps,
+    orbit_shares,
+    orbit_wheels,
+)
 from equivar.figures.own import channel_pairs, own_profile
 from equivar.figures.profile import depth_profile
 from equivar.figures.readings import (
@@ -52,9 +59,14 @@ __all__ = [
     "convergence",
     "depth_profile",
     "filters",
+    "group_law",
     "half_interval",
     "layer_scores",
     "matching_profiles",
+    "orbit_filters",
+    "orbit_maps",
+    "orbit_shares",
+    "orbit_wheels",
     "own_profile",
     "part_scores",
     "random_maps",

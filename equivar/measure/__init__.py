@@ -116,10 +116,35 @@ def measure(
     Cost: N x (T + 1) forward images for N images and T transformations.
     """
     options = Options(similarity, over, match, border, subpixel, sign, chance)
-    _check_options(options, batch_size, max_memory)
     transforms = _check_transforms(transforms)
+    named = named_layers(model, layers)
+    session = run_session(
+        model, images, transforms, named, options, batch_size, device, max_memory, progress
+    )
+    names, parts = list(named), parts_of(named, session.layers)
+    scores = {place: comparison.scores() for place, comparison in session.comparisons.items()}
+    table = pd.DataFrame(_rows(session, scores, names, parts), columns=COLUMNS)
+    table.attrs = _provenance(model, options) | {REPLICATES: _replicates(scores, names)}
+    return table
+
+
+def run_session(
+    model: nn.Module,
+    images: Tensor | Iterable,
+    transforms: list[Transform],
+    named: Mapping[str, str | None],
+    options: Options,
+    batch_size: int,
+    device: torch.device | str | None,
+    max_memory: int,
+    progress: bool,
+) -> Session:
+    """The passes over the images; arguments as in `measure`, `named` as `named_layers` gives it.
+
+    The session's `comparisons` then hold the sums of each layer and transformation.
+    """
+    _check_options(options, batch_size, max_memory)
     check_images(images)
-    named = _named_layers(model, layers)
     total = count_images(images)
     with (
         _evaluating(model, device) as (place, dtype),
@@ -134,11 +159,7 @@ def measure(
         limits = Limits(batch_size, max_memory, place, dtype)
         session = Session(hooked, images, transforms, options, limits, bar.update)
         session.run()
-    names, parts = list(named), _parts(named, hooked)
-    scores = {place: comparison.scores() for place, comparison in session.comparisons.items()}
-    table = pd.DataFrame(_rows(session, scores, names, parts), columns=COLUMNS)
-    table.attrs = _provenance(model, options) | {REPLICATES: _replicates(scores, names)}
-    return table
+    return session
 
 
 def _rows(session: Session, scores: Scores, names: list[str], parts: list[str]):
@@ -165,7 +186,7 @@ def _replicates(scores: Scores, names: list[str]) -> str:
     )
 
 
-def _named_layers(model: nn.Module, layers) -> dict[str, str | None]:
+def named_layers(model: nn.Module, layers) -> dict[str, str | None]:
     """Layer name -> part, or None where the part follows from the shapes."""
     if layers is None:
         return default_layers(model)
@@ -182,7 +203,8 @@ def _named_layers(model: nn.Module, layers) -> dict[str, str | None]:
     return named
 
 
-def _parts(named: dict[str, str | None], hooked: Layers) -> list[str]:
+def parts_of(named: Mapping[str, str | None], hooked: Layers) -> list[str]:
+    """The part of each layer: as named, else by its place in depth."""
     parts = list(named.values())
     spatial = [i for i in hooked.order if hooked.shapes[i].spatial]
     for i, part in zip(spatial, depth_parts(spatial), strict=True):

@@ -1,5 +1,6 @@
 """One layer under one transformation: `F` beside `G`, and the running scores of the two."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from equivar.features import MapShape
 from equivar.measure.dataset_scores import DatasetScores
 from equivar.measure.groups import ONE_GROUP, Groups
-from equivar.measure.image_scores import ImageScores, Pairs
+from equivar.measure.image_scores import ImageScores, MatchedSums, Pairs
 from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
 from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, scaled_maps, unit_maps
@@ -158,6 +159,26 @@ class Comparison:
             self.order = self.transform.inverse().on_images(cells).flatten()
         return self.order
 
+    def similarities(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
+        """S of every pair of channels, averaged as `match="dataset"` does: (C, C), float64.
+
+        Row c is of G, column c' of F; NaN where a pair has an S in fewer than `least` images.
+        groups: those of the jackknife that take part, None for all.
+        """
+        return _sums_over_images(self.real).means(groups, least)
+
+    def similarities_by_chance(self, least: int = 1) -> Tensor:
+        """The same with F of the image before, for all images together."""
+        return _sums_over_images(self.chance).means(least=least)
+
+    @property
+    def groups(self) -> list[int]:
+        """The jackknife groups that have images."""
+        sums = _sums_over_images(self.real)
+        if isinstance(sums, MatchedSums):
+            return sorted(sums.images)
+        return torch.nonzero(sums.cells).flatten().tolist()
+
     def scores(self) -> dict[str, tuple[Score, float]]:
         """kind -> the score and what chance alone gives."""
         chance = self.chance.scores() if self.chance else None
@@ -165,3 +186,8 @@ class Comparison:
             kind: (score, chance[kind].score if chance else float("nan"))
             for kind, score in self.real.scores().items()
         }
+
+
+def _sums_over_images(scores: ImageScores | DatasetScores) -> MatchedSums | DatasetScores:
+    """What holds a channel-by-channel sum; only `match="dataset"` and `over="dataset"` do."""
+    return scores.equivariance if isinstance(scores, ImageScores) else scores

@@ -1,5 +1,7 @@
 """`over="dataset"`: S over the cells of all images at once, as running sums."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -82,22 +84,23 @@ class DatasetScores:
             for kind, (values, share) in whole.items()
         }
 
+    def means(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
+        """S over the cells of some groups' images (None: of all), (C, C), NaN where undefined.
+
+        Row c is of G, column c' of F. `least` plays no part: here no image has an S of its own.
+        """
+        some = slice(None) if groups is None else list(groups)
+        sums = (x[some].sum(dim=0, keepdim=True) for x in (self.cells, self.moments, self.products))
+        s, _, _, defined = self._similarities(*sums)
+        both = defined[0, 0, None, :] & defined[1, 0, :, None]
+        return s[0].clamp(self.least, 1).masked_fill(~both, torch.nan)
+
     def _evaluate(self, cells: Tensor, moments: Tensor, products: Tensor):
         """From K sums over cells, kind -> K scores and shares of undefined channels.
 
         cells (K,), moments (K, 5, C), products (K, C, C).
         """
-        x, y, xx, yy, xy = (moments / cells.to(moments.device)[:, None, None]).unbind(dim=1)
-        products = products.double() / cells.to(moments.device)[:, None, None]
-        rounding = _ROUNDING * torch.stack([xx, yy])
-        if self.similarity == "correlation":
-            products = products - y[:, :, None] * x[:, None, :]
-            xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
-        means = torch.stack([x, y]) + (self.references.double() / self.scales)[:, None]
-        variances = torch.stack([xx, yy])  # (2, K, C)
-        defined = (variances > FLAT**2 * (variances + means**2)) & (variances > rounding)
-        inverse = torch.where(defined, variances, 1).rsqrt()
-        s = products * inverse[0][:, None, :] * inverse[1][:, :, None]
+        s, xy, inverse, defined = self._similarities(cells, moments, products)
         best = s.masked_fill_(~defined[0][:, None, :], -torch.inf).amax(dim=2)
         any_f = defined[0].any(dim=1, keepdim=True)
         values = {"invariance": xy * inverse[0] * inverse[1], "equivariance": best}
@@ -109,3 +112,21 @@ class DatasetScores:
             )
             for kind, ok in has.items()
         }
+
+    def _similarities(self, cells: Tensor, moments: Tensor, products: Tensor):
+        """From K sums over cells: S of every pair of channels, (K, C, C), and what is in it.
+
+        That is the mean product of a channel with itself, (K, C); the inverse deviations and which
+        are defined, of F and of G, (2, K, C) each.
+        """
+        x, y, xx, yy, xy = (moments / cells.to(moments.device)[:, None, None]).unbind(dim=1)
+        products = products.double() / cells.to(moments.device)[:, None, None]
+        rounding = _ROUNDING * torch.stack([xx, yy])
+        if self.similarity == "correlation":
+            products = products - y[:, :, None] * x[:, None, :]
+            xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
+        means = torch.stack([x, y]) + (self.references.double() / self.scales)[:, None]
+        variances = torch.stack([xx, yy])  # (2, K, C)
+        defined = (variances > FLAT**2 * (variances + means**2)) & (variances > rounding)
+        inverse = torch.where(defined, variances, 1).rsqrt()
+        return products * inverse[0][:, None, :] * inverse[1][:, :, None], xy, inverse, defined

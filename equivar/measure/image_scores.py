@@ -4,6 +4,7 @@
 image as `(B, n, C)` over the n compared cells, and are forgotten once they are summed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -183,6 +184,20 @@ class MatchedSums:
         if not small and group in self.missing:
             self.missing[group] = self.missing[group].int()
         _add_to(self.missing, group, missing.to(torch.int16 if small else torch.int32))
+
+    def means(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
+        """S averaged over the images of some groups (None: of all), (C, C), float64.
+
+        NaN where a pair of channels has fewer than `least` images. Row c is of G, column c' of F.
+        """
+        some = [group for group in self.sums if groups is None or group in groups]
+        images = sum(self.images[group] for group in some)
+        total = sum(self.sums[group].double() for group in some)
+        missing = sum(self.missing[group].double() for group in some if group in self.missing)
+        scored = images - missing
+        means = (total / scored).clamp(-1, 1)
+        few = torch.as_tensor(scored, device=means.device) < max(least, 1)
+        return means.masked_fill(few, torch.nan)
 
     def score(self) -> Score:
         if not self.sums:

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+import safetensors
 import safetensors.torch
 from torch import Tensor
 
@@ -73,7 +74,10 @@ class Run:
         """The trained network's state dict. FileNotFoundError: results without weights."""
         if WEIGHTS not in self._content:
             raise FileNotFoundError(f"{self.path} holds results only, no weights")
-        return safetensors.torch.load(self._content[WEIGHTS])
+        try:
+            return safetensors.torch.load(self._content[WEIGHTS])
+        except safetensors.SafetensorError as error:
+            raise RunDamaged(f"{self.path / WEIGHTS} can not be read: {error}") from error
 
 
 def write(path: Path, made: Made, provenance: Mapping[str, object]) -> None:

@@ -75,7 +75,7 @@ def _state(path: Path) -> tuple[str, str]:
     """The state of a run, and what it is."""
     if path.name.endswith(WORK):
         name = path.name.removesuffix(WORK)
-        busy = _locked(path.parent / LOCKS / f"{name}.lock")
+        busy = being_made(path.parent, name)
         return "being made" if busy else "unfinished", ", ".join(_under_way(path)) or "not begun"
     try:
         run = Run(path)
@@ -93,11 +93,13 @@ def _under_way(path: Path) -> Iterator[str]:
         yield f"{len(progress.rows)} epochs and {progress.steps} steps"
 
 
-def _locked(path: Path) -> bool:
-    if not path.exists():
+def being_made(root: Path, name: str) -> bool:
+    """Whether a process is making the run `name` of the store `root`."""
+    lock = root / LOCKS / f"{name}.lock"
+    if not (root / f"{name}{WORK}").is_dir() or not lock.exists():
         return False
     try:
-        with FileLock(path, timeout=0):
+        with FileLock(lock, timeout=0):
             return False
     except Timeout:
         return True

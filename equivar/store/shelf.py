@@ -96,34 +96,39 @@ class Store:
     def _finish(self, spec: Spec, work: Path, made: Made, seconds: float) -> None:
         final = work / "final"
         shutil.rmtree(final, ignore_errors=True)  # of a process that was stopped while writing
-        write(final, made, provenance(spec, seconds))
-        os.replace(final, self.root / spec.name)
+        try:
+            write(final, made, provenance(spec, seconds))
+            os.replace(final, self.root / spec.name)
+        except OSError as error:
+            shutil.rmtree(final, ignore_errors=True)
+            words = "the results could not be written; started again, the run goes on from there"
+            raise _worded(error, words, work) from error
         shutil.rmtree(work)
 
     @contextmanager
     def _alone(self, spec: Spec, wait: bool) -> Iterator[None]:
         """One process at a time for each run; the lock is the system's and dies with its owner."""
-        locks = self.root / LOCKS
+        lock = FileLock(self.root / LOCKS / f"{spec.name}.lock")
         try:
-            locks.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise type(error)(
-                error.errno,
-                f"{error.strerror}: runs can not be kept there; EQUIVAR_RUNS names another folder",
-                str(self.root),
-            ) from error
-        lock = FileLock(locks / f"{spec.name}.lock")
-        try:
+            (self.root / LOCKS).mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             if not wait:
                 raise Busy(f"another process is making {spec}") from None
             print(f"waiting for another process that is making {spec}", flush=True)
             lock.acquire(poll_interval=0.2)
+        except OSError as error:
+            words = "runs can not be kept there; EQUIVAR_RUNS names another folder"
+            raise _worded(error, words, self.root) from error
         try:
             yield
         finally:
             lock.release()
+
+
+def _worded(error: OSError, words: str, path: Path) -> OSError:
+    """The same error, with what it means here."""
+    return type(error)(error.errno, f"{error.strerror}: {words}", str(path))
 
 
 def _make(make: Callable[[Path], Made], work: Path) -> Made:

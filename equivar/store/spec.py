@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ class Spec:
     experiment: a name for the sort of run. revision: raised by whoever changes what the program
     does with the same parameters, so that older runs are not taken for new ones. parameters:
     numbers, texts, lists and mappings. inputs: fingerprints of data and weights, by name.
-    label: for people, not part of the key. TypeError, ValueError: parameters that JSON has not.
+    label: for people, not part of the key. TypeError, ValueError: parameters that JSON has
+    not, or an experiment that can not name a folder.
     """
 
     experiment: str
@@ -25,6 +27,11 @@ class Spec:
     label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.experiment):
+            raise ValueError(
+                f"experiment {self.experiment!r}: a folder is named by it, so it may hold letters, "
+                "digits, - and _ only"
+            )
         _text(self.facts)
 
     @property

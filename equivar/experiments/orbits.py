@@ -1,0 +1,257 @@
+"""Chapter 10: the groups of channels that turn into one another, in networks trained elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationInfo, field_validator
+from torch import Tensor, nn
+
+from equivar import datasets
+from equivar.experiments.measured import Measurement, Pretrained
+from equivar.experiments.similarities import network_of
+from equivar.experiments.stored import Results, Stored, run_all
+from equivar.experiments.tasks import task_runs
+from equivar.experiments.trained import Training, trained_network
+from equivar.images_folder import DatasetImages, open_images
+from equivar.inputs import Input
+from equivar.orbits import (
+    MATCHINGS,
+    along_orbit,
+    filters_of,
+    first_and_blocks,
+    members,
+    orbits,
+)
+from equivar.profiles import Network, Schedule, Seed, Tasks
+from equivar.store import Made, Spec, Store
+
+REVISION = 1  # raise it when the same parameters would give another result
+LARGEST = 11  # sides of filters that are kept to be drawn
+CELLS = 28  # sides of the maps that are kept
+DIGITS = 4  # of their values
+TRAIN = "train"  # weights of a network that a chapter trains
+
+
+class Orbits(Schedule):
+    """Chapter 10: orbits of trained networks.
+
+    networks: of `equivar.models`, each with the name of its weights, or "" to train it in the run
+    as in `Similarities`, on `train_data`; data, images: what they are searched on. tasks:
+    parameters of chapter 04, whose networks are searched on `task_images` of their test images.
+    imagenet: rows as in `Network`, with weights, searched on `imagenet_images` of `imagenet_data`.
+    rate: of false ones among what is found. simulated: random networks, to see that rate kept.
+    """
+
+    networks: dict[str, str]
+    train_data: str
+    data: str
+    images: Annotated[int, Field(ge=20)]
+    tasks: Tasks
+    task_images: Annotated[int, Field(ge=20)]
+    imagenet: tuple[Network, ...]
+    imagenet_data: str
+    imagenet_images: Annotated[int, Field(ge=20)]
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    simulated: Annotated[int, Field(ge=1)]
+    seed: Seed
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _of_this_profile(cls, values: object, info: ValidationInfo) -> object:
+        if isinstance(values, Mapping):
+            return {**values, "profile": info.data.get("profile")}
+        return values
+
+    @field_validator("imagenet")
+    @classmethod
+    def _with_weights(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        untrained = [one.name for one in networks if one.weights == TRAIN]
+        if untrained:
+            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
+        return networks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """A network that another run trained or loaded, searched for orbits.
+
+    base: whose network and data; images: how many. groups: as in `Measurement`; a column `network`
+    stands there or in the base's columns.
+    """
+
+    base: Training | Measurement
+    images: int
+    rate: float
+    groups: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What tells the run apart from others of its chapter."""
+        return {**self.base.columns, **self.groups}
+
+    @property
+    def spec(self) -> Spec:
+        base = self.base.spec
+        facts = {"base": base.facts, "images": self.images, "rate": self.rate}
+        return Spec("orbits", REVISION, facts, base.inputs, str(self))
+
+    def __str__(self) -> str:
+        return f"orbits, {self.columns['network']}"
+
+    def make(self, work: Path) -> Made:
+        """Search the first convolution and the blocks; tables for the pictures of the first.
+
+        `orbits`: rows of `equivar.orbits` for both matchings. `filters`: those of found cycles.
+        `pictures`: an image that this package draws, along the strongest orbit.
+        """
+        model, images, wanted = self._opened(Store(work.parent))
+        layers = first_and_blocks(model, next(iter(_batches(images)))[:1])
+        table = orbits(model, images, layers, matching=MATCHINGS, rate=self.rate)
+        layer = next(iter(layers))
+        found = table[table["found"] & (table["layer"] == layer)]
+        found = found[found["matching"] == MATCHINGS[0]]
+        tables = {
+            "orbits": table,
+            "filters": _filters(model, layer, found),
+            "pictures": _pictures(model, layer, found, wanted),
+        }
+        return Made(tables, None, {"images": self.images, "first": layer})
+
+    def _opened(self, store: Store) -> tuple[nn.Module, Tensor | DatasetImages, Input]:
+        base = self.base
+        if isinstance(base, Training):
+            data = base.load("test").subset(self.images)
+            _, channels, height, width = data.images.shape
+            wanted = Input(channels, height, width, (height, width), mean=data.mean, std=data.std)
+            return trained_network(base, store), data.normalised(), wanted
+        model, wanted = base.network.load(store)
+        return model, open_images(base.data, wanted, self.images, base.batch_size), wanted
+
+
+def orbit_runs(p: Orbits) -> list[Stored]:
+    """The residual networks, those of chapter 04, and those trained on ImageNet."""
+    return [*_residual(p), *_of_tasks(p), *_imagenet(p)]
+
+
+def orbits_by_network(p: Orbits, store: Store | None = None) -> Results:
+    """Every network's cycles, with the columns `network`, `sort` and, for tasks, `task`, `seed`."""
+    return run_all(orbit_runs(p), store)
+
+
+def filters_in(results: Results, network: str) -> dict[int, np.ndarray]:
+    """The kept filters of a network's first convolution: channel -> (I, k, k)."""
+    table = results.tables["filters"]
+    rows = table[table["network"] == network]
+    return {row.channel: _array(row).reshape(-1, row.side, row.side) for row in rows.itertuples()}
+
+
+def picture_along(results: Results, network: str) -> tuple[np.ndarray, ...]:
+    """What `figures.orbit_maps` draws: image, maps, maps of turned images, members.
+
+    ValueError: the network has no orbit in its first convolution.
+    """
+    table = results.tables["pictures"]
+    rows = table[table["network"] == network]
+    if rows.empty:
+        raise ValueError(f"no orbit was found in the first convolution of {network}")
+    planes = {what: [_plane(r) for r in of.itertuples()] for what, of in rows.groupby("what")}
+    image = np.stack(planes["image"], axis=-1)
+    channels = rows.loc[rows["what"] == "maps", "channel"].tolist()
+    return image.squeeze(), np.stack(planes["maps"]), np.stack(planes["turned"]), channels
+
+
+def _residual(p: Orbits) -> list[Searched]:
+    return [
+        Searched(
+            base=_measured(p, name, network_of(p, name, weights), p.data, p.images),
+            images=p.images,
+            rate=p.rate,
+            groups={"sort": "residual"},
+        )
+        for name, weights in p.networks.items()
+    ]
+
+
+def _of_tasks(p: Orbits) -> list[Searched]:
+    return [
+        Searched(
+            base=one,
+            images=p.task_images,
+            rate=p.rate,
+            groups={"sort": "task", "network": f"{one.groups['task']}, seed {one.seed}"},
+        )
+        for one in task_runs(p.tasks)
+    ]
+
+
+def _imagenet(p: Orbits) -> list[Searched]:
+    runs = []
+    for row in p.imagenet:
+        network = Pretrained(
+            network=row.network, weights=row.weights, options=row.options, input=row.input
+        )
+        base = _measured(p, row.name, network, p.imagenet_data, p.imagenet_images)
+        runs.append(
+            Searched(base=base, images=p.imagenet_images, rate=p.rate, groups={"sort": "imagenet"})
+        )
+    return runs
+
+
+def _measured(p: Orbits, name: str, network, data: str, images: int) -> Measurement:
+    return Measurement(
+        experiment="orbits",
+        groups={"network": name},
+        network=network,
+        data=data,
+        images=images,
+        transforms=["rotations"],
+        batch_size=32,
+    )
+
+
+def _batches(images: Tensor | Iterable) -> Iterable[Tensor]:
+    return [images] if isinstance(images, Tensor) else images
+
+
+def _filters(model: nn.Module, layer: str, found: pd.DataFrame) -> pd.DataFrame:
+    """The filters of found cycles, a row each, where they are small enough to be looked at."""
+    kernels = filters_of(model, layer)
+    channels = sorted({c for text in found["members"] for c in members(text)})
+    if kernels.shape[-1] > LARGEST:
+        channels = []
+    rows = [(c, kernels.shape[-1], _text(kernels[c])) for c in channels]
+    return pd.DataFrame(rows, columns=["channel", "side", "numbers"])
+
+
+def _pictures(model: nn.Module, layer: str, found: pd.DataFrame, wanted: Input) -> pd.DataFrame:
+    """The image, and its maps along the strongest orbit: a row for each plane."""
+    planes: list[tuple[str, int, np.ndarray]] = []
+    strongest = found[found["kind"] == "orbit"].sort_values("weakest")
+    if len(strongest):
+        cycle = members(strongest["members"].iloc[-1])
+        drawn = datasets.load("shapes", "test").images[1:2]
+        image = next(iter(DatasetImages("shapes", drawn, wanted)))[0]
+        maps, turned = along_orbit(model, layer, image, cycle, CELLS)
+        planes += [("image", i, plane) for i, plane in enumerate(drawn[0].numpy() / 255)]
+        planes += [("maps", c, plane) for c, plane in zip(cycle, maps, strict=True)]
+        planes += [("turned", cycle[0], plane) for plane in turned]
+    rows = [(what, c, *plane.shape, _text(plane)) for what, c, plane in planes]
+    return pd.DataFrame(rows, columns=["what", "channel", "height", "width", "numbers"])
+
+
+def _text(values: np.ndarray) -> str:
+    return " ".join(f"{value:.{DIGITS}g}" for value in values.flatten())
+
+
+def _array(row) -> np.ndarray:
+    return np.array(row.numbers.split(), dtype=float)
+
+
+def _plane(row) -> np.ndarray:
+    return _array(row).reshape(row.height, row.width)

@@ -1,0 +1,40 @@
+"""Orbits: the groups of channels that turn into one another, found by program (section 3.2).
+
+    table = equivar.orbits(model, images)
+    table[table["found"] & (table["kind"] == "orbit")]
+
+Matched over the data set, the measure is a map of channels: channel c of the turned image looks
+like the turned channel c'. Where that map comes back to where it began lies a group: one channel is
+an invariant feature, two are alike after half a turn, four are an orbit of the quarter turns.
+"""
+
+from equivar.orbits.finding import COLUMNS, LEAST_CHANNELS, LEAST_IMAGES, orbits
+from equivar.orbits.first import (
+    FIRST,
+    along_orbit,
+    filters_of,
+    first_and_blocks,
+    first_convolution,
+)
+from equivar.orbits.layer import LayerScores, layer_cycles
+from equivar.orbits.matching import KINDS, MATCHINGS, members
+from equivar.orbits.shares import SHARES, shares
+
+__all__ = [
+    "COLUMNS",
+    "FIRST",
+    "KINDS",
+    "LEAST_CHANNELS",
+    "LEAST_IMAGES",
+    "MATCHINGS",
+    "SHARES",
+    "LayerScores",
+    "along_orbit",
+    "filters_of",
+    "first_and_blocks",
+    "first_convolution",
+    "layer_cycles",
+    "members",
+    "orbits",
+    "shares",
+]
