@@ -18,7 +18,8 @@ from equivar.claims.components import Component, difference, judge, mean, not_ju
 from equivar.claims.runs import Sample
 from equivar.claims.tasks import TASKS
 from equivar.claims.verdict import LEVEL, Verdict, greater_than_zero, interval_words
-from equivar.orbits import FIRST, MATCHINGS, shares
+from equivar.orbits.matching import MATCHINGS
+from equivar.orbits.shares import FIRST, shares
 
 EARLY, LATE = (FIRST, "early"), ("late",)
 ANYWHERE = (FIRST, "early", "middle", "late")

@@ -35,6 +35,7 @@ REVISION = 1  # raise it when the same parameters would give another result
 LARGEST = 11  # sides of filters that are kept to be drawn
 CELLS = 28  # sides of the maps that are kept
 DIGITS = 4  # of their values
+SCORES = ("weakest", "mean", "chance", "law_180", "score_180", "law_270", "score_270", "stable")
 TRAIN = "train"  # weights of a network that a chapter trains
 
 
@@ -107,8 +108,9 @@ class Searched:
     def make(self, work: Path) -> Made:
         """Search the first convolution and the blocks; tables for the pictures of the first.
 
-        `orbits`: rows of `equivar.orbits` for both matchings. `filters`: those of found cycles.
-        `pictures`: an image that this package draws, along the strongest orbit.
+        `orbits`: rows of `equivar.orbits` for both matchings, without some of the assignment's.
+        `filters`: those of found cycles. `pictures`: an image that this package draws, along the
+        strongest orbit.
         """
         model, images, wanted = self._opened(Store(work.parent))
         layers = first_and_blocks(model, next(iter(_batches(images)))[:1])
@@ -117,7 +119,7 @@ class Searched:
         found = table[table["found"] & (table["layer"] == layer)]
         found = found[found["matching"] == MATCHINGS[0]]
         tables = {
-            "orbits": table,
+            "orbits": _lean(table),
             "filters": _filters(model, layer, found),
             "pictures": _pictures(model, layer, found, wanted),
         }
@@ -217,6 +219,13 @@ def _measured(p: Orbits, name: str, network, data: str, images: int) -> Measurem
 
 def _batches(images: Tensor | Iterable) -> Iterable[Tensor]:
     return [images] if isinstance(images, Tensor) else images
+
+
+def _lean(table: pd.DataFrame) -> pd.DataFrame:
+    """Fewer digits, and of the assignment's cycles those that were found, but one a layer."""
+    paper = table["matching"] == MATCHINGS[0]
+    kept = table[table["found"] | paper | ~table.duplicated(["layer", "matching"])]
+    return kept.round(dict.fromkeys(SCORES, DIGITS) | {"by_chance": 6, "q": 6})
 
 
 def _filters(model: nn.Module, layer: str, found: pd.DataFrame) -> pd.DataFrame:

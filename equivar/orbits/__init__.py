@@ -10,7 +10,6 @@ an invariant feature, two are alike after half a turn, four are an orbit of the 
 
 from equivar.orbits.finding import COLUMNS, LEAST_CHANNELS, LEAST_IMAGES, orbits
 from equivar.orbits.first import (
-    FIRST,
     along_orbit,
     filters_of,
     first_and_blocks,
@@ -18,7 +17,7 @@ from equivar.orbits.first import (
 )
 from equivar.orbits.layer import LayerScores, layer_cycles
 from equivar.orbits.matching import KINDS, MATCHINGS, members
-from equivar.orbits.shares import SHARES, shares
+from equivar.orbits.shares import FIRST, SHARES, shares
 
 __all__ = [
     "COLUMNS",

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from equivar.features import Layers, default_layers
+from equivar.orbits.shares import FIRST
 
-FIRST = "first"  # the part of a network that it is
 _VECTORS = ("pool", "final")
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from equivar.orbits.matching import KINDS
 
+FIRST = "first"  # the part that is the first convolution
 SHARES = (*KINDS.values(), "none")
 _LAYER = ["layer", "index", "part", "channels"]
 
