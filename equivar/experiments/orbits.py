@@ -21,7 +21,6 @@ from equivar.experiments.trained import Training, trained_network
 from equivar.images_folder import DatasetImages, open_images
 from equivar.inputs import Input
 from equivar.orbits import (
-    MATCHINGS,
     along_orbit,
     filters_of,
     first_and_blocks,
@@ -108,16 +107,14 @@ class Searched:
     def make(self, work: Path) -> Made:
         """Search the first convolution and the blocks; tables for the pictures of the first.
 
-        `orbits`: rows of `equivar.orbits` for both matchings, without some of the assignment's.
-        `filters`: those of found cycles. `pictures`: an image that this package draws, along the
-        strongest orbit.
+        `orbits`: rows of `equivar.orbits`. `filters`: those of found cycles. `pictures`: an image
+        that this package draws, along the strongest orbit.
         """
         model, images, wanted = self._opened(Store(work.parent))
         layers = first_and_blocks(model, next(iter(_batches(images)))[:1])
-        table = orbits(model, images, layers, matching=MATCHINGS, rate=self.rate)
+        table = orbits(model, images, layers, rate=self.rate)
         layer = next(iter(layers))
         found = table[table["found"] & (table["layer"] == layer)]
-        found = found[found["matching"] == MATCHINGS[0]]
         tables = {
             "orbits": _lean(table),
             "filters": _filters(model, layer, found),
@@ -222,10 +219,8 @@ def _batches(images: Tensor | Iterable) -> Iterable[Tensor]:
 
 
 def _lean(table: pd.DataFrame) -> pd.DataFrame:
-    """Fewer digits, and of the assignment's cycles those that were found, but one a layer."""
-    paper = table["matching"] == MATCHINGS[0]
-    kept = table[table["found"] | paper | ~table.duplicated(["layer", "matching"])]
-    return kept.round(dict.fromkeys(SCORES, DIGITS) | {"by_chance": 6, "q": 6})
+    """With fewer digits: ImageNet's networks have thousands of cycles."""
+    return table.round(dict.fromkeys(SCORES, DIGITS) | {"by_chance": 6, "q": 6})
 
 
 def _filters(model: nn.Module, layer: str, found: pd.DataFrame) -> pd.DataFrame:
