@@ -285,3 +285,13 @@ def test_links_and_local_files_are_no_problem(tmp_path):
     )
     (tmp_path / "a.css").write_text("a { background: url(data:image/png;base64,xx) }")
     assert not list(pages.problems(tmp_path))
+
+
+def test_what_no_page_loads_is_left_out(tmp_path):
+    bundles = tmp_path / "_static" / "mathjax"
+    bundles.mkdir(parents=True)
+    for name in ("tex-chtml.js", "tex-svg.js", "core.js", "core.js.map"):
+        (bundles / name).write_text("")
+    (tmp_path / "a.html").write_text('<script src="_static/mathjax/tex-chtml.js"></script>')
+    pages.lighten(tmp_path)
+    assert {path.name for path in bundles.iterdir()} == {"tex-chtml.js", "core.js"}

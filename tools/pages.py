@@ -71,8 +71,21 @@ def problems(html):
             yield f"{path.relative_to(html)} would load {address}"
 
 
+def lighten(html):
+    """Leave out what no page loads: MathJax's bundles for other inputs and outputs, source maps.
+
+    They are half of the book.
+    """
+    text = "".join(path.read_text(encoding="utf-8") for path in html.rglob("*.html"))
+    bundles = html.glob("_static/mathjax/*-*.js")
+    unused = [path for path in bundles if f"mathjax/{path.name}" not in text]
+    for path in [*unused, *html.rglob("*.map")]:
+        path.unlink()
+
+
 def finish(root, html, names):
     """Give the downloads the sources of the repository, and refuse pages with problems."""
+    lighten(html)
     for name in names:
         source = root / "notebooks" / f"{name}.ipynb"
         shutil.copy2(source, html / "_sources" / "notebooks" / f"{name}.ipynb")
