@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from equivar import datasets, models, networks
-from equivar.datasets import DataDamaged
+from equivar.datasets import DataDamaged, ImageData
 from equivar.experiments.devices import fastest
 from equivar.experiments.trained import Training, trained_network
 from equivar.features import Layers
@@ -76,9 +76,13 @@ class TrainedHere:
     def load(self, store: Store) -> tuple[nn.Module, Input]:
         """The network from the store, or trained now; its images are those of its training."""
         data = datasets.load(self.training.data, "test")
-        _, channels, height, width = data.images.shape
-        taken = Input(channels, height, width, (height, width), mean=data.mean, std=data.std)
-        return trained_network(self.training, store), taken
+        return trained_network(self.training, store), input_of(data)
+
+
+def input_of(data: ImageData) -> Input:
+    """What a network takes that was trained on such images."""
+    _, channels, height, width = data.images.shape
+    return Input(channels, height, width, (height, width), mean=data.mean, std=data.std)
 
 
 @dataclass(frozen=True, kw_only=True)

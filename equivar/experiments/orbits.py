@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +13,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from equivar import datasets
+from equivar.experiments.again import Again
 from equivar.experiments.measured import Measurement, Pretrained
 from equivar.experiments.similarities import network_of
 from equivar.experiments.stored import Results, Stored, run_all
 from equivar.experiments.tasks import task_runs
-from equivar.experiments.trained import Training, trained_network
-from equivar.images_folder import DatasetImages, open_images
+from equivar.images_folder import DatasetImages
 from equivar.inputs import Input
 from equivar.orbits import (
     along_orbit,
@@ -78,22 +78,10 @@ class Orbits(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Searched:
-    """A network that another run trained or loaded, searched for orbits.
+class Searched(Again):
+    """A network searched for orbits; one of its columns is `network`."""
 
-    base: whose network and data; images: how many. groups: as in `Measurement`; a column `network`
-    stands there or in the base's columns.
-    """
-
-    base: Training | Measurement
-    images: int
     rate: float
-    groups: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def columns(self) -> dict[str, object]:
-        """What tells the run apart from others of its chapter."""
-        return {**self.base.columns, **self.groups}
 
     @property
     def spec(self) -> Spec:
@@ -110,7 +98,7 @@ class Searched:
         `orbits`: rows of `equivar.orbits`. `filters`: those of found cycles. `pictures`: an image
         that this package draws, along the strongest orbit.
         """
-        model, images, wanted = self._opened(Store(work.parent))
+        model, images, wanted = self.opened(Store(work.parent))
         layers = first_and_blocks(model, next(iter(_batches(images)))[:1])
         table = orbits(model, images, layers, rate=self.rate)
         layer = next(iter(layers))
@@ -121,16 +109,6 @@ class Searched:
             "pictures": _pictures(model, layer, found, wanted),
         }
         return Made(tables, None, {"images": self.images, "first": layer})
-
-    def _opened(self, store: Store) -> tuple[nn.Module, Tensor | DatasetImages, Input]:
-        base = self.base
-        if isinstance(base, Training):
-            data = base.load("test").subset(self.images)
-            _, channels, height, width = data.images.shape
-            wanted = Input(channels, height, width, (height, width), mean=data.mean, std=data.std)
-            return trained_network(base, store), data.normalised(), wanted
-        model, wanted = base.network.load(store)
-        return model, open_images(base.data, wanted, self.images, base.batch_size), wanted
 
 
 def orbit_runs(p: Orbits) -> list[Stored]:

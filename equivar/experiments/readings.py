@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
 
 from equivar import chance
+from equivar.experiments.again import Again
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.devices import fastest
 from equivar.experiments.measured import Measurement
 from equivar.experiments.similarities import network_of
 from equivar.experiments.stored import Results, Stored, run_all
 from equivar.experiments.tasks import task_runs
-from equivar.experiments.trained import Training, trained_network
-from equivar.images_folder import open_images
 from equivar.measure import CHOICES, measure
 from equivar.profiles import Readings
 from equivar.similarity import pairwise
@@ -35,22 +33,11 @@ PLACE = ["transforms", "index", "layer", "part", "channels", "height", "width", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reread:
-    """A network that another run trained or loaded, measured under several readings.
+class Reread(Again):
+    """A network measured again under several readings: name -> options of `equivar.measure`."""
 
-    base: whose network and images. readings: name -> options of `equivar.measure`. images: how
-    many of the base's are measured.
-    """
-
-    base: Training | Measurement
     readings: Mapping[str, Mapping[str, str]]
     transforms: Sequence[str]
-    images: int
-    groups: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def columns(self) -> dict[str, object]:
-        return {**self.base.columns, **self.groups}
 
     @property
     def spec(self) -> Spec:
@@ -68,7 +55,7 @@ class Reread:
 
     def make(self, work: Path) -> Made:
         """Measure under each reading; the table `scores` has means over each sort of transform."""
-        model, images = self._opened(Store(work.parent))
+        model, images, _ = self.opened(Store(work.parent))
         model.to(fastest())
         transforms, tables = parse_transforms(self.transforms), []
         for name, options in self.readings.items():
@@ -78,13 +65,6 @@ class Reread:
             means = means[["score", "se", "chance"]].mean().reset_index()
             tables.append(means.assign(reading=name, images=scores["images"].min()))
         return Made({"scores": pd.concat(tables, ignore_index=True)}, None, {"images": self.images})
-
-    def _opened(self, store: Store) -> tuple[nn.Module, Tensor | Iterable]:
-        base = self.base
-        if isinstance(base, Training):
-            return trained_network(base, store), base.load("test").subset(self.images).normalised()
-        model, wanted = base.network.load(store)
-        return model, open_images(base.data, wanted, self.images, base.batch_size)
 
 
 def one_at_a_time(options: Iterable[str]) -> dict[str, dict[str, str]]:
