@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from equivar import figures, networks
-from equivar.cli import measuring
+from equivar import networks
+from equivar.cli.arguments import (
+    PLOTS,
+    check_device,
+    image_arguments,
+    images_of,
+    network_arguments,
+    network_of,
+    say_what,
+    targets_of,
+    write,
+)
 from equivar.figures.orbits import orbit_filters, orbit_shares
-from equivar.images_folder import open_images
 from equivar.measure import CHOICES
 from equivar.orbits import (
     FIRST,
@@ -24,7 +33,7 @@ from equivar.orbits import (
     orbits,
     shares,
 )
-from equivar.saving import all_or_nothing, check_target
+from equivar.saving import check_target
 
 EXAMPLES = """examples:
   python -m equivar orbits torchvision:squeezenet1_0 --images photos --out orbits.csv \\
@@ -46,8 +55,8 @@ def add_command(commands: argparse._SubParsersAction):
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    measuring._network_arguments(parser)
-    measuring._image_arguments(parser)
+    network_arguments(parser)
+    image_arguments(parser)
     add = parser.add_argument
     add(
         "--layers",
@@ -68,22 +77,16 @@ def add_command(commands: argparse._SubParsersAction):
 
 
 def _orbits(arguments: argparse.Namespace):
-    targets = measuring._targets(arguments)
+    targets = targets_of(arguments)
     if arguments.filters:
-        check_target(arguments.filters, measuring._PLOTS)
+        check_target(arguments.filters, PLOTS)
         targets["filters"] = arguments.filters
-    measuring._check_device(arguments.device)
-    network = measuring._network(arguments)
-    images = open_images(
-        arguments.images,
-        network.input,
-        arguments.count,
-        arguments.batch_size,
-        arguments.skip_unreadable,
-    )
+    check_device(arguments.device)
+    network = network_of(arguments)
+    images = images_of(arguments, network)
     networks.check(network)
     if not arguments.quiet:
-        measuring._say_what(network, images)
+        say_what(network, images)
     table = orbits(
         network.model,
         images,
@@ -97,7 +100,8 @@ def _orbits(arguments: argparse.Namespace):
         progress=not arguments.quiet,
     )
     table.attrs |= {"network": network.name, "weights": network.weights, "images": images.name}
-    _write(table, targets, network)
+    draw = {"plot": partial(_shares, table, network), "filters": partial(_filters, table, network)}
+    write(table, targets, draw)
     if not arguments.quiet:
         _say_what_was_found(table)
     if images.skipped:
@@ -112,20 +116,6 @@ def _say_what_was_found(table: pd.DataFrame):
     groups = table[table["found"] & (table["length"] > 1)]
     text = groups[_SHOWN].to_string(index=False, float_format="%.3f")
     print(f"\n{text}" if len(groups) else "\nneither pairs nor orbits are more than chance")
-
-
-def _write(table: pd.DataFrame, targets: dict[str, Path], network: networks.Network):
-    """CSV, settings and pictures, all or none of them."""
-    with all_or_nothing(list(targets.values())) as parts:
-        for sort, part in zip(targets, parts, strict=True):
-            if sort == "table":
-                table.to_csv(part, index=False)
-            elif sort == "settings":
-                part.write_text(json.dumps(table.attrs, indent=2) + "\n", encoding="utf-8")
-            else:
-                figures.style()
-                drawn = _filters(table, network) if sort == "filters" else _shares(table, network)
-                drawn.savefig(part)
 
 
 def _shares(table: pd.DataFrame, network: networks.Network) -> Figure:
