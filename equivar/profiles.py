@@ -165,6 +165,13 @@ class Tasks(Schedule):
     margin: Annotated[float, Field(gt=0)]
 
 
+def of_this_profile(values: object, info: ValidationInfo) -> object:
+    """The parameters of another chapter, which stand among a chapter's own: of its profile."""
+    if isinstance(values, Mapping):
+        return {**values, "profile": info.data.get("profile")}
+    return values
+
+
 class Readings(Schedule):
     """Chapter 08: the measure under other readings of what the paper leaves open.
 
@@ -191,12 +198,7 @@ class Readings(Schedule):
     shift_images: Annotated[int, Field(ge=2)]
     seed: Seed
 
-    @field_validator("tasks", "augmentations", mode="before")
-    @classmethod
-    def _of_this_profile(cls, values: object, info: ValidationInfo) -> object:
-        if isinstance(values, Mapping):
-            return {**values, "profile": info.data.get("profile")}
-        return values
+    _profile = field_validator("tasks", "augmentations", mode="before")(of_this_profile)
 
 
 class Network(BaseModel):

@@ -96,14 +96,19 @@ def _measurement(
     return Measurement(
         experiment="architectures",
         groups={"network": row.name, **more},
-        network=Pretrained(
-            network=row.network, weights=row.weights, options=row.options, input=row.input
-        ),
+        network=pretrained(row),
         data=p.data,
         images=count,
         transforms=p.transforms,
         options={"match": p.match},
         batch_size=LARGE,
+    )
+
+
+def pretrained(row: Network) -> Pretrained:
+    """The network of a row that has weights."""
+    return Pretrained(
+        network=row.network, weights=row.weights, options=row.options, input=row.input
     )
 
 

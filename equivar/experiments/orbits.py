@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from equivar import datasets
 from equivar.experiments.again import Again
-from equivar.experiments.measured import Measurement, Pretrained
+from equivar.experiments.architectures import TRAIN, pretrained
+from equivar.experiments.measured import Measurement
 from equivar.experiments.similarities import network_of
 from equivar.experiments.stored import Results, Stored, run_all
 from equivar.experiments.tasks import task_runs
@@ -27,7 +28,7 @@ from equivar.orbits import (
     members,
     orbits,
 )
-from equivar.profiles import Network, Schedule, Seed, Tasks
+from equivar.profiles import Network, Schedule, Seed, Tasks, of_this_profile
 from equivar.store import Made, Spec, Store
 
 REVISION = 1  # raise it when the same parameters would give another result
@@ -35,7 +36,6 @@ LARGEST = 11  # sides of filters that are kept to be drawn
 CELLS = 28  # sides of the maps that are kept
 DIGITS = 4  # of their values
 SCORES = ("weakest", "mean", "chance", "law_180", "score_180", "law_270", "score_270", "stable")
-TRAIN = "train"  # weights of a network that a chapter trains
 
 
 class Orbits(Schedule):
@@ -61,12 +61,7 @@ class Orbits(Schedule):
     simulated: Annotated[int, Field(ge=1)]
     seed: Seed
 
-    @field_validator("tasks", mode="before")
-    @classmethod
-    def _of_this_profile(cls, values: object, info: ValidationInfo) -> object:
-        if isinstance(values, Mapping):
-            return {**values, "profile": info.data.get("profile")}
-        return values
+    _profile = field_validator("tasks", mode="before")(of_this_profile)
 
     @field_validator("imagenet")
     @classmethod
@@ -170,10 +165,7 @@ def _of_tasks(p: Orbits) -> list[Searched]:
 def _imagenet(p: Orbits) -> list[Searched]:
     runs = []
     for row in p.imagenet:
-        network = Pretrained(
-            network=row.network, weights=row.weights, options=row.options, input=row.input
-        )
-        base = _measured(p, row.name, network, p.imagenet_data, p.imagenet_images)
+        base = _measured(p, row.name, pretrained(row), p.imagenet_data, p.imagenet_images)
         runs.append(
             Searched(base=base, images=p.imagenet_images, rate=p.rate, groups={"sort": "imagenet"})
         )
