@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from schedules import SCHEDULE
 
 from equivar import datasets, experiments, figures, models, training
 from equivar.experiments.augmentations import augmentation_runs
@@ -28,10 +29,6 @@ import parameters  # noqa: E402
 import sweep as sweep_tool  # noqa: E402
 
 matplotlib.use("agg")
-SCHEDULE = {
-    "profile": "quick", "epochs": 1, "batch_size": 64, "optimizer": "adam", "lr": 0.01,
-    "weight_decay": 0.0, "schedule": "one-cycle", "milestones": (),
-}  # fmt: skip
 TASKS = SCHEDULE | {
     "data": "digits", "tasks": ("plain", "rot-inv", "rot-eq"), "padding": 0, "seeds": (0, 1),
     "images": 20, "match": "dataset", "margin": 0.1,

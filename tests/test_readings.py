@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from schedules import SCHEDULE
 
 from equivar import chance, claims, experiments, figures
 from equivar.claims.readings import kept
@@ -22,10 +23,6 @@ sys.path.insert(0, str(ROOT / "tools"))
 import parameters  # noqa: E402
 
 matplotlib.use("agg")
-SCHEDULE = {
-    "profile": "quick", "epochs": 1, "batch_size": 64, "optimizer": "adam", "lr": 0.01,
-    "weight_decay": 0.0, "schedule": "one-cycle", "milestones": (),
-}  # fmt: skip
 COMMON = {**SCHEDULE, "images": 20, "match": "dataset", "margin": 0.1, "seeds": (0, 1)}
 del COMMON["profile"]  # that of the chapter
 READINGS = SCHEDULE | {
