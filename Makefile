@@ -5,6 +5,7 @@
 
 PROFILE ?= quick
 PYTHON  ?= python3
+JOBS    ?= 2
 
 MAKEFLAGS += --no-builtin-rules
 ifdef SCHEDULER
@@ -15,6 +16,9 @@ endif
 
 PY       := .venv/bin/python
 READY    := .venv/.ready
+CORES    := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+ABREAST   = $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=$(JOBS))
+SHARE     = $(shell [ $(CORES) -gt $(JOBS) ] && expr $(CORES) / $(JOBS) || echo 1)
 BUILD    := _build/$(PROFILE)
 HTML     := $(BUILD)/html/index.html
 
@@ -36,6 +40,7 @@ endif
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "  make notebooks/NN-name   one chapter only"
+	@echo "  JOBS=$(JOBS)                   chapters at once, each on its share of the cores"
 	@echo "  PROFILE=name             other parameters: $(PROFILES) (now: $(PROFILE))"
 
 all: book ## from nothing to the book: environment, chapters, pages
@@ -85,9 +90,10 @@ $(EXECUTED): $(BUILD)/%.ipynb: %.ipynb notebooks/profiles/$(PROFILE).yaml $(MODU
 		$(RESULTS) requirements.lock | $(READY)
 	@$(PY) tools/run_notebook.py $< --profile $(PROFILE)
 
+# Chapters side by side use the cores better than one after the other, if each has its own.
 # Where a chapter fails, the others are still made into a book, and make fails.
 book: ## the pages, in _build/PROFILE/html
-	@$(MAKE) --keep-going $(HTML) || { [ -x $(PY) ] && $(PY) tools/build_book.py --profile $(PROFILE); false; }
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$(SHARE)} $(MAKE) --keep-going $(ABREAST) $(HTML) || { [ -x $(PY) ] && $(PY) tools/build_book.py --profile $(PROFILE); false; }
 	@echo "open file://$(subst $() ,%20,$(CURDIR))/$(HTML)"
 
 $(HTML): $(EXECUTED) $(MODULES) $(BOOK) | $(READY)

@@ -1,6 +1,7 @@
 """What must go together in the repository: the lock, the environments, the book's contents."""
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -66,3 +67,11 @@ def test_ci_calls_the_two_commands_of_the_readme():
     readme = (ROOT / "README.md").read_text()
     assert re.findall(r"^make \w+", script, re.MULTILINE) == ["make test", "make all"]
     assert "    make all " in readme and "    make test " in readme
+
+
+def test_a_chapter_that_only_draws_does_not_wait_for_the_libraries_of_networks():
+    asked = "import sys; from equivar import claims, experiments, figures; print(*sys.modules)"
+    command = [sys.executable, "-c", asked]
+    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "equivar.figures" in loaded.split()
+    assert not {"timm", "torchvision", "sklearn", "huggingface_hub"} & set(loaded.split())

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor
 
 from equivar.datasets import identity, places
 from equivar.datasets.embedded import read_digits, read_shapes
-from equivar.datasets.imagenet import read_imagenet
+from equivar.datasets.imagenet import categories, read_imagenet
 from equivar.datasets.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -58,9 +57,6 @@ CIFAR_CLASSES = (
 )
 CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 DIGIT_CLASSES = tuple("0123456789")
-IMAGENET_CATEGORIES = tuple(
-    torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"]  # sorted by wnid
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,20 +65,24 @@ class Entry:
 
     find: the files of a split (see `places`), from which `read` makes images and labels; None for
     an embedded set, which is read by the name of the split and identified by its `revision`: to be
-    raised when it gives other images. shape: (C, H, W) of every image, where it is fixed; no class
-    is then without images. parts: the plain form that identifies it (see `identity`), None for the
-    bytes of its files.
+    raised when it gives other images. classes: their names by label, or what gives them. shape:
+    (C, H, W) of every image, where it is fixed; no class is then without images. parts: the plain
+    form that identifies it (see `identity`), None for the bytes of its files.
     """
 
     read: Callable[..., ReadResult]
     splits: tuple[str, ...] = ("train", "test")
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] | Callable[[], tuple[str, ...]]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     find: places.Finder | None = None
     revision: int = 1
     shape: tuple[int, int, int] | None = None
     parts: Callable[[Tensor, Tensor], Iterable[bytes]] | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.classes() if callable(self.classes) else self.classes
 
 
 def load(name: str, split: str = "train", root: str | Path | None = None, **options) -> ImageData:
@@ -102,7 +102,7 @@ def load(name: str, split: str = "train", root: str | Path | None = None, **opti
         paths = entry.find(split, data_root(root))
         images, labels = entry.read(paths, **options)
         _check(entry, name, split, paths, images, labels)
-    return ImageData(name, split, images, labels, entry.classes, entry.mean, entry.std)
+    return ImageData(name, split, images, labels, entry.class_names, entry.mean, entry.std)
 
 
 def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
@@ -154,11 +154,12 @@ def _check(
     if entry.shape and images.shape[1:] != entry.shape:
         found, wanted = tuple(images.shape[1:]), entry.shape
         raise DataDamaged(f"{where}: images (C, H, W) of {found}, those of {name} are {wanted}")
-    if not 0 <= labels.min() <= labels.max() < len(entry.classes):
+    if not 0 <= labels.min() <= labels.max() < len(entry.class_names):
         found = f"{int(labels.min())}..{int(labels.max())}"
-        raise DataDamaged(f"{where}: labels {found}, but {name} has {len(entry.classes)} classes")
-    counts = torch.bincount(labels, minlength=len(entry.classes)).tolist()
-    absent = [label for label, count in zip(entry.classes, counts, strict=True) if not count]
+        classes = len(entry.class_names)
+        raise DataDamaged(f"{where}: labels {found}, but {name} has {classes} classes")
+    counts = torch.bincount(labels, minlength=len(entry.class_names)).tolist()
+    absent = [label for label, count in zip(entry.class_names, counts, strict=True) if not count]
     if entry.shape and absent:
         raise DataDamaged(f"{where}: no image of class {', '.join(absent)} of {name}")
     if (name, split) in FILES:
@@ -167,7 +168,7 @@ def _check(
 
 
 _CIFAR = {"classes": CIFAR_CLASSES, "mean": CIFAR_MEAN, "std": CIFAR_STD, "shape": (3, 32, 32)}
-_IMAGENET = {"classes": IMAGENET_CATEGORIES, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+_IMAGENET = {"classes": categories, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
 
 DATASETS: dict[str, Entry] = {
     "digits": Entry(read=read_digits, classes=DIGIT_CLASSES, mean=(0.1592,), std=(0.2983,)),

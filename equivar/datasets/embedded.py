@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import sklearn.datasets
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,7 +14,9 @@ DIGITS_SEED = 0  # of the split into training and test images
 
 def read_digits(split: str) -> tuple[Tensor, Tensor]:
     """scikit-learn's 1797 digits of 8 x 8, enlarged to 20 x 20 in 28 x 28 as MNIST has them."""
-    source = sklearn.datasets.load_digits()
+    from sklearn.datasets import load_digits  # late, as only this data set needs it
+
+    source = load_digits()
     order = np.random.default_rng(DIGITS_SEED).permutation(len(source.target))
     order = order[:1297] if split == "train" else order[1297:]
     small = torch.tensor(source.images[order, None] / 16, dtype=torch.float32)  # (N, 1, 8, 8)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import torch
-from torchvision.datasets import ImageFolder
 
 from equivar.datasets.places import IMAGENET_CLASSES
 from equivar.datasets.readers import (
@@ -19,6 +19,14 @@ from equivar.datasets.readers import (
     resize_and_crop,
 )
 from equivar.files import DataDamaged
+
+
+@cache
+def categories() -> tuple[str, ...]:
+    """The names of the 1000 classes, sorted by wnid."""
+    from torchvision.models import ResNet18_Weights  # late: torchvision takes a second to import
+
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 def read_imagenet(
@@ -56,6 +64,8 @@ class _Folder:
     """An ImageFolder: files sorted by class and name."""
 
     def __init__(self, folder: Path):
+        from torchvision.datasets import ImageFolder  # late, as above
+
         try:
             samples = ImageFolder(folder).samples
         except FileNotFoundError as error:  # a class without any file

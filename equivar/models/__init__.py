@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from equivar.files import unknown_name
-from equivar.models import zoo
 from equivar.models.cnn7 import CNN7
 from equivar.models.resnet import ResNet, WideResNet
 from equivar.models.toy import GaussianCNN, turn_channels
@@ -36,6 +35,14 @@ __all__ = [
     "weights_path",
 ]
 
+
+def _relative(name: str, *sizes: int, **options: object) -> nn.Module:
+    """A network of `zoo`, which is imported late: timm and torchvision take two seconds."""
+    from equivar.models import zoo
+
+    return getattr(zoo, name)(*sizes, **options)
+
+
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "toy-invariant": partial(GaussianCNN, "invariant"),
     "toy-equivariant": partial(GaussianCNN, "equivariant"),
@@ -47,12 +54,12 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
         for widen in (1, 2, 4, 8)
     },
     "wrn-28-10": partial(WideResNet, 28, 10),
-    "mini-efficientnet-1": partial(zoo.efficientnet, 1),
-    "mini-efficientnet-2": partial(zoo.efficientnet, 2),
-    "mini-resnext": zoo.resnext,
-    "mini-inception": zoo.inception,
-    "mini-vit": zoo.vit,
-    "mini-mixer": zoo.mixer,
+    "mini-efficientnet-1": partial(_relative, "efficientnet", 1),
+    "mini-efficientnet-2": partial(_relative, "efficientnet", 2),
+    "mini-resnext": partial(_relative, "resnext"),
+    "mini-inception": partial(_relative, "inception"),
+    "mini-vit": partial(_relative, "vit"),
+    "mini-mixer": partial(_relative, "mixer"),
 }
 
 
@@ -69,7 +76,9 @@ def build(name: str, *, seed: int = 0, **options: object) -> nn.Module:
     if name.startswith("toy-"):
         return MODELS[name](seed=seed, **options)
     if name.startswith("mini-"):
-        return zoo.seeded(MODELS[name], seed, **options)
+        with torch.random.fork_rng(devices=[]):  # timm draws from the global RNG
+            torch.manual_seed(seed)
+            return MODELS[name](**options)
     with torch.device("meta"):  # shapes only: nothing is drawn
         model = MODELS[name](**options)
     return initialise(model.to_empty(device="cpu"), seed)

@@ -8,10 +8,8 @@ of `side` x `side` pixels alone.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import partial
 
-import torch
 from timm.layers import ConvNormAct
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNet
@@ -104,10 +102,3 @@ def mixer(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.M
         num_blocks=6,
         mlp_ratio=(0.5, 2),
     )
-
-
-def seeded(make: Callable[..., nn.Module], seed: int, **options: object) -> nn.Module:
-    """The network as timm initialises it, from `seed` alone; the global RNG stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make(**options)

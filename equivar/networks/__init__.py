@@ -21,8 +21,6 @@ from equivar.datasets.registry import WEIGHTS
 from equivar.inputs import Input
 from equivar.models import load_weights, weights_path
 from equivar.networks.places import at_fault, first_line
-from equivar.networks.sources import SOURCES, published_place, unknown_source
-from equivar.networks.user_file import from_file
 
 __all__ = ["Network", "check", "fingerprint", "load", "on_record"]
 
@@ -71,13 +69,16 @@ def load(
     line), weights that do not fit. DataMissing, DataDamaged: no such weights, or broken ones; also
     pretrained weights that could not be fetched.
     """
+    # late: timm and torchvision take two seconds to import
+    from equivar.networks import sources, user_file
+
     source, _, rest = name.partition(":")
     options, asked = dict(options or {}), str(weights)
     given = _file(weights) if _is_file(asked) else None
-    in_file = source not in SOURCES and (".py:" in name or name.endswith(".py"))
-    made_by = from_file if in_file else SOURCES.get(source)
+    in_file = source not in sources.SOURCES and (".py:" in name or name.endswith(".py"))
+    made_by = user_file.from_file if in_file else sources.SOURCES.get(source)
     if made_by is None or not (rest or in_file):
-        raise unknown_source(name)
+        raise sources.unknown_source(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = made_by(name if in_file else rest, "file" if given else asked, options, seed)
@@ -110,7 +111,9 @@ def fingerprint(name: str, weights: str | Path = "") -> str:
     source, _, rest = name.partition(":")
     if asked == "random" or source not in ("timm", "torchvision"):
         return "random"
-    return published_place(source, rest, asked)
+    from equivar.networks import sources  # late, as above
+
+    return sources.published_place(source, rest, asked)
 
 
 def check(network: Network):

@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from equivar.training.randaugment import randaugment
-
 Augmented = tuple[Tensor, Tensor]
 
 
@@ -71,6 +69,13 @@ def _interval(size: int, half: Tensor, generator: torch.Generator) -> tuple[Tens
     first, last = (centre - reach).clamp(min=0), (centre + reach).clamp(max=size)
     cells = torch.arange(size)
     return (first[:, None] <= cells) & (cells < last[:, None]), last - first
+
+
+def randaugment(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augmented:
+    """RandAugment of each image of a batch (equivar.training.randaugment). (B, C, H, W) -> same."""
+    from equivar.training.randaugment import randaugment as apply  # late: it imports torchvision
+
+    return apply(images, targets, generator)
 
 
 AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Augmented]] = {
