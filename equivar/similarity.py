@@ -5,6 +5,10 @@ A map that does not vary over its cells (cosine: that is all zero) has no simila
 It is called undefined here, and takes no part in means and maxima.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
 import torch
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
@@ -20,6 +24,7 @@ class NotFiniteError(ValueError):
 FLAT = 1e-5  # a map is undefined when its deviation is at most this share of its root mean square
 _MOSTLY_MEAN = 1e-3  # below this share of variance in the mean square, one pass is not exact enough
 _MANY_PRODUCTS = 4e6  # below which setting up a convolution takes longer than it saves
+_CACHE_BYTES = 2**20  # of maps that are worked on at once
 _TINY = 1e-30  # squares below this may have lost digits
 
 
@@ -32,23 +37,107 @@ def unit_maps(
     """Each map centred (correlation only) and scaled to length 1, so that S is a dot product.
 
     `maps (B, n, C)` -> unit maps `(B, n, C)`, undefined ones 0, and which are defined `(B, C)`.
-    The result is written to `out`, and `scratch` is used on the way, where they are given.
+    The result is written to `out`, and `scratch` (the shape of `piece`) used on the way, where
+    they are given. Raises NotFiniteError for NaN and infinity.
     """
-    maps, inverse_length, defined = lengths(maps, similarity, scratch)
+    moments = Moments.of(maps, similarity, scratch)
+    if not moments.exact_enough:
+        unit, defined = exact_unit_maps(maps, similarity)
+        return unit if out is None else out.copy_(unit), defined
+    inverse, defined = moments.inverse_lengths()
+    offset = moments.sums / -maps.shape[1] * inverse if moments.centred else None
+    out = torch.empty_like(maps) if out is None else out
+    for some in pieces(maps):
+        lengths = inverse[some].unsqueeze(1)
+        if offset is None:
+            torch.mul(maps[some], lengths, out=out[some])
+        else:
+            torch.addcmul(offset[some].unsqueeze(1), maps[some], lengths, out=out[some])
+    return out, defined
+
+
+@dataclass
+class Moments:
+    """Sums over each map's n cells, (B, C): of its squares, and of it."""
+
+    squares: Tensor
+    sums: Tensor
+    cells: int
+    centred: bool  # whether lengths are about the mean
+
+    @classmethod
+    def of(cls, maps: Tensor, similarity: str, scratch: Tensor | None = None) -> "Moments":
+        moments = cls.empty(maps, similarity)
+        scratch = maps.new_empty(piece(maps)) if scratch is None else scratch
+        for some in pieces(maps):
+            moments.add(some, maps[some], scratch)
+        return moments
+
+    @classmethod
+    def empty(cls, maps: Tensor, similarity: str) -> "Moments":
+        """To be filled in, for maps (B, n, C)."""
+        images, cells, channels = maps.shape
+        squares, sums = maps.new_empty(2, images, channels)
+        return cls(squares, sums, cells, similarity == "correlation")
+
+    def add(self, some: slice, maps: Tensor, scratch: Tensor):
+        """Fill in some images; `scratch` is overwritten."""
+        products = torch.mul(maps, maps, out=scratch[: len(maps)])
+        torch.sum(products, dim=1, out=self.squares[some])
+        torch.sum(maps, dim=1, out=self.sums[some])
+
+    @cached_property
+    def varying(self) -> Tensor:
+        """The sum of squares about the mean (cosine: about 0): (B, C)."""
+        return self.squares - self.sums * self.sums / self.cells if self.centred else self.squares
+
+    def inverse_lengths(self) -> tuple[Tensor, Tensor]:
+        """1 / the length of each map about its mean, and which are defined; 0 where not: (B, C)."""
+        defined = self.varying > FLAT**2 * self.squares
+        return torch.where(defined, self.varying, 1).rsqrt() * defined, defined
+
+    @property
+    def exact_enough(self) -> bool:
+        """Whether rounding shows nowhere: no mean much above the deviation, no under- or overflow.
+
+        Maps that are 0 do no harm; where the squares are lost, the sums tell them from tiny ones.
+        """
+        squares = self.squares
+        sound = (self.varying > _MOSTLY_MEAN * squares) & (squares > _TINY)  # false for NaN
+        nothing = (squares == 0) & (self.sums == 0)
+        return bool((squares.isfinite() & (sound | nothing)).all())
+
+
+def exact_unit_maps(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor]:
+    """As `unit_maps`, by way of double precision."""
+    exact = maps.double()
+    squares = (exact * exact).sum(dim=1)
     if similarity == "correlation":
-        maps = torch.sub(maps, maps.mean(dim=1, keepdim=True), out=out)
-    return torch.mul(maps, inverse_length.unsqueeze(1), out=out), defined
+        exact = exact - exact.mean(dim=1, keepdim=True)
+    varying = (exact * exact).sum(dim=1)
+    if not varying.isfinite().all():
+        raise NotFiniteError("a feature map holds NaN or infinity")
+    defined = varying > FLAT**2 * squares
+    inverse = torch.where(defined, varying, 1).rsqrt() * defined
+    return (exact * inverse.unsqueeze(1)).to(maps.dtype), defined
 
 
-def scaled_maps(
-    maps: Tensor, similarity: str, out: Tensor | None = None, scratch: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """As `unit_maps`, but not centred: enough where the other side is.
+def pieces(maps: Tensor) -> Iterator[slice]:
+    """A few images at a time of (B, n, C), so that a cache holds what several steps read.
 
-    The dot product of a map with a centred one does not change when its own mean is taken out.
+    On other devices than a CPU all of them at once.
     """
-    maps, inverse_length, defined = lengths(maps, similarity, scratch)
-    return torch.mul(maps, inverse_length.unsqueeze(1), out=out), defined
+    images, step = len(maps), max(1, piece(maps)[0])
+    return (slice(start, min(start + step, images)) for start in range(0, images, step))
+
+
+def piece(maps: Tensor) -> tuple[int, int, int]:
+    """The shape of the largest piece."""
+    images, cells, channels = maps.shape
+    if maps.device.type == "cpu":
+        at_once = _CACHE_BYTES // max(1, cells * channels * maps.element_size())
+        images = min(images, max(1, at_once))
+    return images, cells, channels
 
 
 def summed_products(g: Tensor, f: Tensor) -> Tensor:
@@ -66,15 +155,6 @@ def summed_products(g: Tensor, f: Tensor) -> Tensor:
     return g.flatten(0, 1).T @ f.flatten(0, 1)
 
 
-def summed_positive_products(g: Tensor, f: Tensor, chunk_bytes: int) -> Tensor:
-    """As `summed_products`, with negative products taken as 0: one matrix for each image."""
-    total = g.new_zeros(g.shape[2], f.shape[2])
-    step = max(1, chunk_bytes // (total.element_size() * total.numel()))
-    for some_g, some_f in zip(g.split(step), f.split(step), strict=True):
-        total += torch.bmm(some_g.transpose(1, 2), some_f).clamp_(min=0).sum(dim=0)
-    return total
-
-
 def _convolves(maps: Tensor) -> bool:
     """Whether oneDNN computes for this tensor."""
     return (
@@ -82,42 +162,6 @@ def _convolves(maps: Tensor) -> bool:
         and maps.dtype == torch.float32
         and torch.backends.mkldnn.is_available()
     )
-
-
-def lengths(
-    maps: Tensor, similarity: str, scratch: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The length of each map about its mean (cosine: about 0), without writing centred maps.
-
-    `maps (B, n, C)` -> maps, 1 / length `(B, C)`, which are defined `(B, C)`; 0 where undefined.
-    The maps come back as they are, but centred where their mean is too large for one pass in their
-    precision.
-    Raises NotFiniteError for NaN and infinity.
-    """
-    n, exact = maps.shape[1], maps
-    square = torch.mul(maps, maps, out=scratch).sum(dim=1)  # (B, C)
-    mean = maps.mean(dim=1) if similarity == "correlation" else torch.zeros_like(square)
-    varying = square - n * mean * mean
-    if not _one_pass_is_enough(maps, square, varying):
-        exact = maps.double()
-        square = (exact * exact).sum(dim=1)
-        if similarity == "correlation":
-            exact = exact - exact.mean(dim=1, keepdim=True)
-        varying = (exact * exact).sum(dim=1)
-        if not varying.isfinite().all():
-            raise NotFiniteError("a feature map holds NaN or infinity")
-    defined = varying > FLAT**2 * square
-    inverse_length = torch.where(defined, varying, 1).rsqrt() * defined
-    return exact.to(maps.dtype), inverse_length.to(maps.dtype), defined
-
-
-def _one_pass_is_enough(maps: Tensor, square: Tensor, varying: Tensor) -> bool:
-    """Whether rounding shows nowhere: no mean much above the deviation, no under- or overflow."""
-    sound = (varying > _MOSTLY_MEAN * square) & (square > _TINY)  # false for NaN, inf - inf too
-    if sound.all():
-        return bool(square.isfinite().all())
-    rest = maps.transpose(1, 2)[~sound]  # (maps, n): no harm where they are all 0
-    return not rest.any() and bool(square.isfinite().all())
 
 
 def pairwise(g: Tensor, f: Tensor, similarity: str = "correlation") -> Tensor:

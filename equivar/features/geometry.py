@@ -27,6 +27,10 @@ class Grid:
     rows: Fraction = Fraction(1)
     columns: Fraction = Fraction(1)
 
+    @property
+    def cells(self) -> int:
+        return self.height * self.width
+
     def resized(self, height: int, width: int) -> "Grid":
         """The same area on another number of cells: the strides grow by the whole ratio."""
         return Grid(
@@ -113,7 +117,7 @@ def _carried(sources: list[tuple[Tensor, Grid]], out: Tensor) -> Grid:
     for grid in grids:
         if out.dim() == 4 and tuple(out.shape[2:]) == (grid.height, grid.width):
             return grid
-    return max(grids, key=lambda grid: grid.height * grid.width)
+    return max(grids, key=lambda grid: grid.cells)
 
 
 def _fits(tensor: Tensor, grid: Grid) -> bool:

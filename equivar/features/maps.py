@@ -27,7 +27,7 @@ class MapShape:
     @property
     def spatial(self) -> bool:
         """Whether there is more than one cell."""
-        return self.grid.height * self.grid.width > 1
+        return self.grid.cells > 1
 
     @property
     def stride(self) -> float:
@@ -77,7 +77,7 @@ def _read_4d(name: str, output: Tensor, grid: Grid, model) -> MapShape:
     channels_last = odd_last < odd_first or (odd_last == odd_first and said_last)
     channels_last = channels_last and (first.height, first.width) != (1, 1)
     skew = (odd_last if channels_last else odd_first)[0]
-    if skew > _MOST_SKEW and 1 not in (first.height * first.width, last.height * last.width):
+    if skew > _MOST_SKEW and 1 not in (first.cells, last.cells):
         raise ValueError(
             f"layer {name!r} gives a tensor of shape {tuple(output.shape)}, where the feature map "
             f"before it has {grid.height} x {grid.width} cells: it is neither (images, channels, "
@@ -100,7 +100,7 @@ def _read_tokens(name: str, output: Tensor, grid: Grid, model) -> MapShape:
         )
     tokens, channels = output.shape[1:]
     said = getattr(model, "num_prefix_tokens", None)
-    prefix = tokens - grid.height * grid.width
+    prefix = tokens - grid.cells
     if prefix == said or (said is None and 0 <= prefix <= _MOST_PREFIX_TOKENS):
         return MapShape("tokens", channels, grid, prefix)
     guesses = [0, 1, 2] if said is None else [said, 0]

@@ -9,10 +9,11 @@ from torch import Tensor
 from equivar.features import MapShape
 from equivar.measure.dataset_scores import DatasetScores
 from equivar.measure.groups import ONE_GROUP, Groups
-from equivar.measure.image_scores import ImageScores, MatchedSums, Pairs
+from equivar.measure.image_scores import Defined, ImageScores, MatchedSums, Pairs
+from equivar.measure.products import each_image, scaled
 from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
-from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, scaled_maps, unit_maps
+from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, unit_maps
 from equivar.transforms import BORDERS, SUBPIXELS, Rotation, Shift
 
 Transform = Rotation | Shift
@@ -24,6 +25,9 @@ CHOICES = {  # of Options; the first is the default
     "subpixel": SUBPIXELS,
     "sign": SIGNS,
 }
+_MATRIX_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
+_FEW_CHANNELS = 256  # of so few, and of so few per cell,
+_FEW_PER_CELL = 2  # the matrix of each image costs less than scaling its map
 
 
 @dataclass(frozen=True)
@@ -92,42 +96,69 @@ class Comparison:
 
         `first` is the number of the first image. Raises NotFiniteError for NaN and infinity.
         """
-        g = self._compared(moved, workspace)
-        if self.per_image:
-            self._add_per_image(original, g, first, workspace)
-        else:
+        g, order = self._compared(moved), self._order(moved.device)
+        if not self.per_image:
+            g = g if order is None else g.index_select(1, order)
             self._add_jointly(original, g, first)
-
-    def _compared(self, moved: Tensor, workspace: Workspace) -> Tensor:
-        """`G`, the transformed images' maps at the compared cells: (B, n, C).
-
-        Under a turn its cells are put in the order of the original map, which is the same as
-        turning that one, and once a turn instead of once for each image of a pair.
-        """
-        if self.shape.spatial and isinstance(self.transform, Rotation):
-            cells = moved.flatten(1, 2)
-            out = workspace.take("G", cells.shape, cells)
-            return torch.index_select(cells, 1, self._order(cells.device), out=out)
-        for dim, steps in enumerate(self.steps, start=1):
-            moved = steps.target(moved, dim)
-        return moved.flatten(1, 2)
-
-    def _add_per_image(self, original: Original, g: Tensor, first: int, workspace: Workspace):
-        """S over each image's cells; for chance, beside the image before."""
+            return
         if isinstance(self.transform, Rotation):
             f, defined = original.unit[0].flatten(1, 2), original.unit[1]
         else:
             f, defined = unit_maps(self._transformed(original.maps), self.options.similarity)
-        scratch, out = (workspace.take(name, g.shape, g) for name in ("scratch", "G"))
-        scaled = scaled_maps(g, self.options.similarity, out, scratch)
-        pairs = Pairs(*scaled, f, defined, first, scratch)
-        self.real.add(pairs)
+        if not self._each_image:
+            self._add_together(g, order, f, defined, first, workspace)
+            return
+        images = max(1, _MATRIX_BYTES // (2 * g.element_size() * g.shape[2] ** 2))
+        for start in range(0, len(g), images):
+            some = slice(start, start + images)
+            self._add_each(g[some], order, f[some], defined[some], first + start, workspace)
+
+    @property
+    def _each_image(self) -> bool:
+        """Whether S is made for each image: where it is needed, and where that is less work."""
+        few = self.shape.channels <= min(_FEW_CHANNELS, _FEW_PER_CELL * self.shape.grid.cells)
+        return few or self.options.match == "image" or self.options.sign == "clip"
+
+    def _compared(self, moved: Tensor) -> Tensor:
+        """`G`, the transformed images' maps at the compared cells: (B, n, C)."""
+        for dim, steps in enumerate(self.steps, start=1):
+            moved = steps.target(moved, dim)
+        return moved.flatten(1, 2)
+
+    def _add_each(self, g, order, f, defined: Tensor, first: int, workspace: Workspace):
+        """S of each image; for chance, beside the image before."""
+        shape = len(g), g.shape[2], f.shape[2]
+        real = workspace.take("real", shape, g)
+        chance = None if self.chance is None else workspace.take("chance", shape, g)
+        g_defined = each_image(
+            g, order, f, self.last, self.options.similarity, real, chance, workspace
+        )
+        self.real.add_each(real, Defined(g_defined, defined, first))
+        if chance is None:
+            return
+        begin = int(self.last is None)  # the very first image has none before it
+        before = defined[:-1] if begin else torch.cat([self.last_defined, defined[:-1]])
+        if len(before):
+            beside = Defined(g_defined[begin:], before, first + begin)
+            self.chance.add_each(chance[begin:], beside)
+        self._remember(f, defined)
+
+    def _add_together(self, g, order, f, defined: Tensor, first: int, workspace: Workspace):
+        """S summed over images; for chance, beside the image before."""
+        product, out = (workspace.take(name, g.shape, g) for name in ("G F", "G"))
+        g, g_defined = scaled(g, order, self.options.similarity, out, workspace)
+        pairs = Pairs(g, g_defined, f, defined, first, product)
+        self.real.add_together(pairs)
         if self.chance is None:
             return
         if self.last is not None:
-            self.chance.add(pairs.beside(self.last, self.last_defined))
+            self.chance.add_together(pairs.beside(self.last, self.last_defined))
         if len(pairs) > 1:
-            self.chance.add(pairs.images(1, len(pairs), 0))
+            self.chance.add_together(pairs.images(1, len(pairs), 0))
+        self._remember(f, defined)
+
+    def _remember(self, f: Tensor, defined: Tensor):
+        """F of the last image, which comes before the next one."""
         self.last, self.last_defined = f[-1:].clone(), defined[-1:]
 
     def _add_jointly(self, original: Original, g: Tensor, first: int):
@@ -150,12 +181,17 @@ class Comparison:
             maps = steps.source(maps, dim)
         return maps.flatten(1, 2)
 
-    def _order(self, device) -> Tensor:
-        """Which cell of the turned map each cell of the original one has become: (n,)."""
+    def _order(self, device) -> Tensor | None:
+        """Which cell of the turned map each cell of the original one has become, (n,), or None.
+
+        To put the turned map in that order is the same as turning the original one, and is done
+        once a turn instead of once for each image of a pair.
+        """
+        if not (self.shape.spatial and isinstance(self.transform, Rotation)):
+            return None
         if self.order is None:
             grid = self.shape.grid.turned() if self.transform.swaps_sides else self.shape.grid
-            cells = torch.arange(grid.height * grid.width, device=device)
-            cells = cells.view(grid.height, grid.width)
+            cells = torch.arange(grid.cells, device=device).view(grid.height, grid.width)
             self.order = self.transform.inverse().on_images(cells).flatten()
         return self.order
 

@@ -6,15 +6,14 @@ image as `(B, n, C)` over the n compared cells, and are forgotten once they are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from equivar.measure.groups import Groups, jackknife
 from equivar.measure.score import Score
-from equivar.similarity import summed_positive_products, summed_products
-
-_CHUNK_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
+from equivar.similarity import summed_products
 
 
 @dataclass
@@ -40,15 +39,28 @@ class Pairs:
     def __len__(self) -> int:
         return self.g.shape[0]
 
-    @property
-    def complete(self) -> bool:
-        """Whether every map is defined."""
-        return bool(self.g_defined.all() and self.f_defined.all())
+
+@dataclass(frozen=True)
+class Defined:
+    """Which maps of G and F have an S, (B, C) each, of images from number `first` on."""
+
+    g: Tensor
+    f: Tensor
+    first: int
+
+    @cached_property
+    def everywhere(self) -> bool:
+        return bool(self.g.all() and self.f.all())
 
     @property
-    def has_match(self) -> Tensor:
-        """Whether a channel can be compared with any: (B, C)."""
-        return self.g_defined & self.f_defined.any(dim=1, keepdim=True)
+    def both(self) -> Tensor | None:
+        """Whether a channel can be compared with itself, (B, C); None where all can."""
+        return None if self.everywhere else self.g & self.f
+
+    @property
+    def any_match(self) -> Tensor | None:
+        """Whether a channel can be compared with any, (B, C); None where all can."""
+        return None if self.everywhere else self.g & self.f.any(dim=1, keepdim=True)
 
 
 @dataclass
@@ -91,6 +103,7 @@ class ImageMean:
         se = (max(spread, 0) / (images - 1) / images) ** 0.5 if images > 1 else float("nan")
         without = self.sums.sum(dim=0) - self.sums[self.sums[:, 0] > 0]
         replicates = tuple((without[:, 1] / without[:, 0]).tolist()) if len(without) > 1 else ()
+        mean = max(-1.0, min(1.0, mean))  # beyond it by rounding alone
         return Score(mean, se, self.undefined / self.seen, replicates)
 
 
@@ -100,45 +113,37 @@ class ImageScores:
     def __init__(self, match: str, groups: Groups, sign: str = "keep"):
         self.groups, self.clip = groups, sign == "clip"
         self.invariance = ImageMean(groups)
-        self.equivariance = (
-            MatchedSums(groups, clip=self.clip)
-            if match == "dataset"
-            else BestMean(groups, clip=self.clip)
-        )
+        self.equivariance = MatchedSums(groups) if match == "dataset" else BestMean(groups)
 
-    def add(self, pairs: Pairs):
-        complete = pairs.complete
-        trace = self.equivariance.add(pairs, complete)
-        if trace is not None and self.groups.count == 1 and complete:  # no se is asked for
+    def add_each(self, s: Tensor, defined: Defined):
+        """S of every pair of channels of each image, (B, C, C); 0 where undefined, overwritten."""
+        if self.clip:
+            s = s.clamp_(min=0)
+        self.invariance.add(s.diagonal(dim1=1, dim2=2), defined.both, defined.first)
+        self.equivariance.add_each(s, defined)
+
+    def add_together(self, pairs: Pairs):
+        """Images whose matrices are larger than their maps: only the sums of those are made."""
+        defined = Defined(pairs.g_defined, pairs.f_defined, pairs.first)
+        trace = self.equivariance.add_together(pairs, defined)
+        if trace is not None and defined.everywhere:  # no se is asked for
             channels = pairs.f.shape[2]
             self.invariance.add_sum(trace / channels, len(pairs), channels)
             return
         s = torch.mul(pairs.g, pairs.f, out=pairs.scratch).sum(dim=1)  # (B, C)
-        if self.clip:
-            s = s.clamp_(min=0)
-        defined = None if complete else pairs.g_defined & pairs.f_defined
-        self.invariance.add(s, defined, pairs.first)
+        self.invariance.add(s, defined.both, pairs.first)
 
     def scores(self) -> dict[str, Score]:
         return {"invariance": self.invariance.score(), "equivariance": self.equivariance.score()}
 
 
-@dataclass
 class BestMean(ImageMean):
     """`match="image"`: the best channel of each image."""
 
-    clip: bool = False
-
-    def add(self, pairs: Pairs, complete: bool) -> None:
-        best = []
-        step = max(1, _CHUNK_BYTES // (4 * pairs.f.shape[2] ** 2))
-        for start in range(0, len(pairs), step):
-            some = pairs.images(start, start + step, start)
-            s = torch.bmm(some.g.transpose(1, 2), some.f)  # (b, C, C')
-            s.masked_fill_(~some.f_defined.unsqueeze(1), -torch.inf)
-            best.append(s.amax(dim=2).nan_to_num(neginf=0))
-        best = torch.cat(best).clamp(min=0) if self.clip else torch.cat(best)
-        super().add(best, None if complete else pairs.has_match, pairs.first)
+    def add_each(self, s: Tensor, defined: Defined):
+        if not defined.everywhere:
+            s = s.masked_fill_(~defined.f.unsqueeze(1), -torch.inf)
+        self.add(s.amax(dim=2).nan_to_num(neginf=0), defined.any_match, defined.first)
 
 
 class MatchedSums:
@@ -147,36 +152,41 @@ class MatchedSums:
     Keeps a (C, C) sum for each jackknife group, and a count only once a map is undefined.
     """
 
-    def __init__(self, groups: Groups, clip: bool = False):
-        self.groups, self.clip = groups, clip
+    def __init__(self, groups: Groups):
+        self.groups = groups
         self.sums: dict[int, Tensor] = {}  # group -> (C, C)
         self.images: dict[int, int] = {}
         self.missing: dict[int, Tensor] = {}  # group -> (C, C): images where a pair has no S
         self.undefined = 0
         self.seen = 0
 
-    def add(self, pairs: Pairs, complete: bool) -> float | None:
-        """Add the images' products; with a single group, their trace is returned."""
+    def add_each(self, s: Tensor, defined: Defined):
+        for group, run in self.groups.runs(defined.first, len(s)):
+            self._add(group, run, s[run].sum(dim=0), defined)
+        self._count(defined)
+
+    def add_together(self, pairs: Pairs, defined: Defined) -> float | None:
+        """With a single group, the trace of the images' sum is returned."""
         trace = None
         for group, run in self.groups.runs(pairs.first, len(pairs)):
-            products = self._products(pairs.g[run], pairs.f[run])
+            products = summed_products(pairs.g[run], pairs.f[run])
             if self.groups.count == 1:
                 trace = products.trace().item()
-            _add_to(self.sums, group, products)
-            self.images[group] = self.images.get(group, 0) + run.stop - run.start
-            if not complete:
-                g, f = (d[run].to(products.dtype) for d in (pairs.g_defined, pairs.f_defined))
-                self._add_missing(group, run.stop - run.start - g.T @ f)
-        self.seen += pairs.g_defined.numel()
-        if not complete:
-            self.undefined += int((~pairs.has_match).sum())
+            self._add(group, run, products, defined)
+        self._count(defined)
         return trace
 
-    def _products(self, g: Tensor, f: Tensor) -> Tensor:
-        """The sum over images of S, (C, C)."""
-        if self.clip:
-            return summed_positive_products(g, f, _CHUNK_BYTES)
-        return summed_products(g, f)
+    def _add(self, group: int, run: slice, products: Tensor, defined: Defined):
+        _add_to(self.sums, group, products)
+        self.images[group] = self.images.get(group, 0) + run.stop - run.start
+        if not defined.everywhere:
+            g, f = (d[run].to(products.dtype) for d in (defined.g, defined.f))
+            self._add_missing(group, run.stop - run.start - g.T @ f)
+
+    def _count(self, defined: Defined):
+        self.seen += defined.g.numel()
+        if not defined.everywhere:
+            self.undefined += int((~defined.any_match).sum())
 
     def _add_missing(self, group: int, missing: Tensor):
         """Counters take 2 bytes until a group has more images than they can count."""

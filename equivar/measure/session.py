@@ -13,7 +13,7 @@ from equivar.measure.comparison import Comparison, Options, Original, Transform
 from equivar.measure.groups import Groups
 from equivar.measure.images import ChunkSize, chunks, count_images, is_one_pass
 from equivar.measure.workspace import Workspace
-from equivar.similarity import NotFiniteError, unit_maps
+from equivar.similarity import NotFiniteError, piece, unit_maps
 from equivar.transforms import Rotation, Shift
 
 _PROBE_IMAGES = 8  # in the first chunk, before shapes and with them the memory needed are known
@@ -111,9 +111,8 @@ class Session:
             if self._turns:
                 with self._naming(i, len(output)):
                     cells = maps.flatten(1, 2)
-                    out, scratch = (
-                        self.workspace.take(name, cells.shape, cells) for name in (i, "scratch")
-                    )
+                    out = self.workspace.take(i, cells.shape, cells)
+                    scratch = self.workspace.take("scratch", piece(cells), cells)
                     unit, defined = unit_maps(cells, self.options.similarity, out, scratch)
                 unit = unit.view(maps.shape), defined
             if not self._shifts:

@@ -1,0 +1,80 @@
+"""`G` beside `F`, a few images at a time: what one step reads, the next one finds in the cache.
+
+`G` comes as the maps of the transformed images, (B, n, C), with the order in which their cells are
+those of the original maps; `F` as unit maps. S of the two is then a dot product, and need not be
+told the mean of `G`: the dot product of a map with a centred one does not change with it.
+"""
+
+import torch
+from torch import Tensor
+
+from equivar.measure.workspace import Workspace
+from equivar.similarity import Moments, exact_unit_maps, piece, pieces
+
+
+def each_image(
+    g: Tensor,
+    order: Tensor | None,
+    f: Tensor,
+    before: Tensor | None,
+    similarity: str,
+    real: Tensor,
+    chance: Tensor | None,
+    workspace: Workspace,
+) -> Tensor:
+    """S of every pair of channels of each image into `real` (B, C, C); which of G are defined.
+
+    chance, if given: the same with F of the image before; `before` (1, n, C) is that of the first,
+    without which `chance[0]` is left as it is. Where a map is undefined, S is 0.
+    Raises NotFiniteError for NaN and infinity.
+    """
+    moments, (scratch, turned) = Moments.empty(g, similarity), _buffers(g, workspace)
+    for some in pieces(g):
+        moments.add(some, g[some], scratch)
+        cells = _in_order(g[some], order, turned).transpose(1, 2)
+        torch.bmm(cells, f[some], out=real[some])
+        if chance is None:
+            continue
+        if some.start > 0:
+            torch.bmm(cells, f[some.start - 1 : some.stop - 1], out=chance[some])
+            continue
+        torch.bmm(cells[1:], f[: some.stop - 1], out=chance[1 : some.stop])
+        if before is not None:
+            torch.bmm(cells[:1], before, out=chance[:1])
+    if not moments.exact_enough:
+        g = exact_unit_maps(g, similarity)[0]  # for which one pass is enough
+        return each_image(g, order, f, before, similarity, real, chance, workspace)
+    inverse, defined = moments.inverse_lengths()
+    for s in (real, chance):
+        if s is not None:
+            s.mul_(inverse.unsqueeze(2))
+    return defined
+
+
+def scaled(
+    g: Tensor, order: Tensor | None, similarity: str, out: Tensor, workspace: Workspace
+) -> tuple[Tensor, Tensor]:
+    """`G` in the order of `F` and scaled as it, into `out`; which maps are defined (B, C).
+
+    Raises NotFiniteError for NaN and infinity.
+    """
+    scratch, turned = _buffers(g, workspace)
+    moments = Moments.of(g, similarity, scratch)
+    if not moments.exact_enough:
+        g = exact_unit_maps(g, similarity)[0]
+        moments = Moments.of(g, similarity, scratch)
+    inverse, defined = moments.inverse_lengths()
+    for some in pieces(g):
+        cells = _in_order(g[some], order, turned)
+        torch.mul(cells, inverse[some].unsqueeze(1), out=out[some])
+    return out, defined
+
+
+def _buffers(g: Tensor, workspace: Workspace) -> tuple[Tensor, Tensor]:
+    return tuple(workspace.take(name, piece(g), g) for name in ("scratch", "turned"))
+
+
+def _in_order(some: Tensor, order: Tensor | None, out: Tensor) -> Tensor:
+    if order is None:
+        return some
+    return torch.index_select(some, 1, order, out=out[: len(some)])
