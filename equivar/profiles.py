@@ -253,3 +253,37 @@ class Architectures(Schedule):
                 f"two networks are called {', '.join(twice)}: figures need other names"
             )
         return networks
+
+
+class Orbits(Schedule):
+    """Chapter 10: orbits of trained networks.
+
+    networks: of `equivar.models`, each with the name of its weights, or "" to train it in the run
+    as in `Similarities`, on `train_data`; data, images: what they are searched on. tasks:
+    parameters of chapter 04, whose networks are searched on `task_images` of their test images.
+    imagenet: rows as in `Network`, with weights, searched on `imagenet_images` of `imagenet_data`.
+    rate: of false ones among what is found. simulated: random networks, to see that rate kept.
+    """
+
+    networks: dict[str, str]
+    train_data: str
+    data: str
+    images: Annotated[int, Field(ge=20)]
+    tasks: Tasks
+    task_images: Annotated[int, Field(ge=20)]
+    imagenet: tuple[Network, ...]
+    imagenet_data: str
+    imagenet_images: Annotated[int, Field(ge=20)]
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    simulated: Annotated[int, Field(ge=1)]
+    seed: Seed
+
+    _profile = field_validator("tasks", mode="before")(of_this_profile)
+
+    @field_validator("imagenet")
+    @classmethod
+    def _with_weights(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        untrained = [one.name for one in networks if one.weights == "train"]
+        if untrained:
+            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
+        return networks

@@ -17,6 +17,7 @@ import summaries
 from near import Stop
 
 from equivar.claims import Verdict
+from equivar.figures.style import SIGNS
 from equivar.reporting import table
 
 
@@ -204,3 +205,7 @@ def test_the_picture_of_the_readme_comes_from_a_chapter(project):
     with pytest.raises(Stop, match="no figure fig-none"):
         ledger.picture(project.executed, "fig-none")
     assert ledger.PICTURE in (ROOT / "README.md").read_text()
+
+
+def test_signs_of_verdicts_are_the_same_in_tables_and_in_figures():
+    assert summaries.SIGNS == SIGNS  # the tools do without the package, which takes seconds

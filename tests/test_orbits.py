@@ -16,8 +16,9 @@ from torch import nn
 
 import equivar
 from equivar import cli, experiments, figures, models
-from equivar.experiments.orbits import Orbits, orbit_runs
+from equivar.experiments.orbits import orbit_runs
 from equivar.experiments.planted import planted_network, smooth_noise
+from equivar.profiles import Orbits
 from equivar.store import Store
 
 orbits = importlib.import_module("equivar.orbits")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from equivar import datasets
 from equivar.experiments.again import Again
-from equivar.experiments.architectures import TRAIN, pretrained
+from equivar.experiments.architectures import pretrained
 from equivar.experiments.measured import Measurement
 from equivar.experiments.similarities import network_of
 from equivar.experiments.stored import Results, Stored, run_all
@@ -28,7 +26,7 @@ from equivar.orbits import (
     members,
     orbits,
 )
-from equivar.profiles import Network, Schedule, Seed, Tasks, of_this_profile
+from equivar.profiles import Orbits
 from equivar.store import Made, Spec, Store
 
 REVISION = 1  # raise it when the same parameters would give another result
@@ -36,40 +34,6 @@ LARGEST = 11  # sides of filters that are kept to be drawn
 CELLS = 28  # sides of the maps that are kept
 DIGITS = 4  # of their values
 SCORES = ("weakest", "mean", "chance", "law_180", "score_180", "law_270", "score_270", "stable")
-
-
-class Orbits(Schedule):
-    """Chapter 10: orbits of trained networks.
-
-    networks: of `equivar.models`, each with the name of its weights, or "" to train it in the run
-    as in `Similarities`, on `train_data`; data, images: what they are searched on. tasks:
-    parameters of chapter 04, whose networks are searched on `task_images` of their test images.
-    imagenet: rows as in `Network`, with weights, searched on `imagenet_images` of `imagenet_data`.
-    rate: of false ones among what is found. simulated: random networks, to see that rate kept.
-    """
-
-    networks: dict[str, str]
-    train_data: str
-    data: str
-    images: Annotated[int, Field(ge=20)]
-    tasks: Tasks
-    task_images: Annotated[int, Field(ge=20)]
-    imagenet: tuple[Network, ...]
-    imagenet_data: str
-    imagenet_images: Annotated[int, Field(ge=20)]
-    rate: Annotated[float, Field(gt=0, lt=1)]
-    simulated: Annotated[int, Field(ge=1)]
-    seed: Seed
-
-    _profile = field_validator("tasks", mode="before")(of_this_profile)
-
-    @field_validator("imagenet")
-    @classmethod
-    def _with_weights(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
-        untrained = [one.name for one in networks if one.weights == TRAIN]
-        if untrained:
-            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
-        return networks
 
 
 @dataclass(frozen=True, kw_only=True)

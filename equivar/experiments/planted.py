@@ -15,9 +15,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from equivar.orbits import members, orbits
+from equivar.orbits import KINDS, members, orbits
 
-KINDS = {4: "orbit", 2: "pair", 1: "fixed"}
 IMAGES, SIDE = 24, 20
 
 

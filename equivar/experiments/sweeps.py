@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from equivar.experiments.architectures import architecture_runs
 from equivar.experiments.augmentations import augmentation_runs
 from equivar.experiments.capacity import capacity_runs
-from equivar.experiments.orbits import Orbits, orbit_runs
+from equivar.experiments.orbits import orbit_runs
 from equivar.experiments.readings import reading_runs
 from equivar.experiments.similarities import similarity_runs
 from equivar.experiments.stored import Stored
@@ -17,6 +17,7 @@ from equivar.profiles import (
     Architectures,
     Augmentations,
     Capacity,
+    Orbits,
     Parameters,
     Readings,
     Similarities,

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch
 
 from equivar.figures.style import WIDTH, bare
+from equivar.orbits import KINDS
 
 KIND_COLOURS = {"fixed": "#2C6E9B", "pair": "#E0A526", "orbit": "#C8443C", "none": "#E9E6E1"}
 KIND_LABELS = {"fixed": "fixed", "pair": "in pairs", "orbit": "in orbits", "none": "in none"}
 _TILE = 0.62  # inches, a filter's side
 _STEP = {1: 1.35, 2: 2.85, 4: 5.75}  # tiles from one group to the next
 _GAP = 1.42  # tiles from one filter to the next of its group
-_KINDS = {1: "fixed", 2: "pair", 4: "orbit"}
 _ROW = 1.5  # tiles from one row to the next
 
 
@@ -179,7 +179,7 @@ def _ends(row: list) -> float:
 
 def _draw_group(ax: Axes, filters, members: Sequence[int], weakest: float, x: float, y: float):
     """The filters of a group side by side, with the turn between them and channel numbers."""
-    colour, small = KIND_COLOURS[_KINDS[len(members)]], {"fontsize": 5.5, "va": "top"}
+    colour, small = KIND_COLOURS[KINDS[len(members)]], {"fontsize": 5.5, "va": "top"}
     for place, channel in enumerate(members):
         left = x + _GAP * place - 0.5
         _tile(ax, filters[channel], (left, left + 1, y + 0.5, y - 0.5))
