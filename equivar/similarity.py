@@ -103,9 +103,11 @@ class Moments:
         Maps that are 0 do no harm; where the squares are lost, the sums tell them from tiny ones.
         """
         squares = self.squares
-        sound = (self.varying > _MOSTLY_MEAN * squares) & (squares > _TINY)  # false for NaN
+        sound = (self.varying > _MOSTLY_MEAN * squares) & (squares > _TINY)  # no NaN or infinity is
+        if sound.all():
+            return True
         nothing = (squares == 0) & (self.sums == 0)
-        return bool((squares.isfinite() & (sound | nothing)).all())
+        return bool((sound | nothing).all())
 
 
 def exact_unit_maps(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor]:
