@@ -5,9 +5,11 @@ A map that does not vary over its cells (cosine: that is all zero) has no simila
 It is called undefined here, and takes no part in means and maxima.
 """
 
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -145,25 +147,31 @@ def piece(maps: Tensor) -> tuple[int, int, int]:
 def summed_products(g: Tensor, f: Tensor) -> Tensor:
     """The dot products of every pair of channels, summed over images: (B, n, C) twice -> (C, C').
 
-    This is a matrix product over all cells of all images. On a CPU it is asked for as what it also
-    is, the weight gradient of a 1 x 1 convolution: PyTorch sends that to oneDNN, which was twice as
-    fast as its own matrix product on an AMD EPYC with AVX-512 (benchmarks/matrix_products.py).
+    This is a matrix product over all cells of all images. On a CPU whose matrix products are slow
+    it is asked for as what it also is, the weight gradient of a 1 x 1 convolution.
     """
     images, cells, channels = f.shape
     worth_it = images * cells >= channels // 4 and images * cells * channels**2 >= _MANY_PRODUCTS
-    if worth_it and _convolves(f):
+    if worth_it and f.device.type == "cpu" and f.dtype == torch.float32 and _convolves_faster():
         x, dy = (z.unsqueeze(1).permute(0, 3, 1, 2) for z in (f, g))  # (B, C, 1, n)
         return conv2d_weight(x, (g.shape[2], channels, 1, 1), dy)[:, :, 0, 0]
     return g.flatten(0, 1).T @ f.flatten(0, 1)
 
 
-def _convolves(maps: Tensor) -> bool:
-    """Whether oneDNN computes for this tensor."""
-    return (
-        maps.device.type == "cpu"
-        and maps.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()
-    )
+@cache
+def _convolves_faster() -> bool:
+    """Whether convolutions, by oneDNN, are faster than matrix products, by MKL.
+
+    MKL takes its fast paths on processors of Intel alone: there it is up to 1.4 times as fast as
+    oneDNN, and half as fast on an AMD EPYC with AVX-512 (benchmarks/matrix_products.py).
+    """
+    if not torch.backends.mkldnn.is_available():
+        return False
+    try:
+        processor = Path("/proc/cpuinfo").read_text()
+    except OSError:  # not on Linux
+        processor = platform.processor()
+    return not (torch.backends.mkl.is_available() and "Intel" in processor)
 
 
 def pairwise(g: Tensor, f: Tensor, similarity: str = "correlation") -> Tensor:
