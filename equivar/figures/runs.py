@@ -152,7 +152,7 @@ def accuracies(summary: pd.DataFrame, group: str) -> pd.DataFrame:
             "reported": runs["reported"].iloc[0] if "reported" in runs else np.nan,
             "runs": len(runs),
             "parameters": int(runs["parameters"].iloc[0]),
-            "seconds a run": runs["seconds"].mean(),
+            "seconds a run": round(runs["seconds"].mean()),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(group)
     return table if table["reported"].notna().any() else table.drop(columns="reported")
