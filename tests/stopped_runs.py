@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which the first optimizer imports: here once, not in each fork
 
 torch.set_num_threads(1)
 
