@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+TRAIN = "train"  # weights that the run itself makes
 
 
 class Parameters(BaseModel):
@@ -216,7 +217,7 @@ class Network(BaseModel):
     name: str
     family: Literal["cnn", "vit", "mixer"]
     network: str
-    weights: str = "train"
+    weights: str = TRAIN
     options: dict[str, object] = {}
     input: dict[str, object] = {}
     top1: Annotated[float, Field(gt=0, le=100)] | None = None
@@ -283,7 +284,7 @@ class Orbits(Schedule):
     @field_validator("imagenet")
     @classmethod
     def _with_weights(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
-        untrained = [one.name for one in networks if one.weights == "train"]
+        untrained = [one.name for one in networks if one.weights == TRAIN]
         if untrained:
             raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
         return networks

@@ -47,14 +47,11 @@ def unit_maps(
         unit, defined = exact_unit_maps(maps, similarity)
         return unit if out is None else out.copy_(unit), defined
     inverse, defined = moments.inverse_lengths()
-    offset = moments.sums / -maps.shape[1] * inverse if moments.centred else None
+    offset = -moments.origin * inverse
     out = torch.empty_like(maps) if out is None else out
     for some in pieces(maps):
-        lengths = inverse[some].unsqueeze(1)
-        if offset is None:
-            torch.mul(maps[some], lengths, out=out[some])
-        else:
-            torch.addcmul(offset[some].unsqueeze(1), maps[some], lengths, out=out[some])
+        factor, less = inverse[some].unsqueeze(1), offset[some].unsqueeze(1)
+        torch.addcmul(less, maps[some], factor, out=out[some])
     return out, defined
 
 
@@ -88,15 +85,19 @@ class Moments:
         torch.sum(products, dim=1, out=self.squares[some])
         torch.sum(maps, dim=1, out=self.sums[some])
 
+    @property
+    def origin(self) -> Tensor:
+        """The mean (cosine: 0), about which lengths are: (B, C)."""
+        return self.sums / self.cells if self.centred else torch.zeros_like(self.sums)
+
     @cached_property
     def varying(self) -> Tensor:
-        """The sum of squares about the mean (cosine: about 0): (B, C)."""
+        """The sum of squares about the origin: (B, C)."""
         return self.squares - self.sums * self.sums / self.cells if self.centred else self.squares
 
     def inverse_lengths(self) -> tuple[Tensor, Tensor]:
-        """1 / the length of each map about its mean, and which are defined; 0 where not: (B, C)."""
-        defined = self.varying > FLAT**2 * self.squares
-        return torch.where(defined, self.varying, 1).rsqrt() * defined, defined
+        """1 / each map's length about the origin (0 where undefined), and which are defined."""
+        return _inverse_lengths(self.varying, self.squares)
 
     @property
     def exact_enough(self) -> bool:
@@ -121,9 +122,13 @@ def exact_unit_maps(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor]:
     varying = (exact * exact).sum(dim=1)
     if not varying.isfinite().all():
         raise NotFiniteError("a feature map holds NaN or infinity")
-    defined = varying > FLAT**2 * squares
-    inverse = torch.where(defined, varying, 1).rsqrt() * defined
+    inverse, defined = _inverse_lengths(varying, squares)
     return (exact * inverse.unsqueeze(1)).to(maps.dtype), defined
+
+
+def _inverse_lengths(varying: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
+    defined = varying > FLAT**2 * squares
+    return torch.where(defined, varying, 1).rsqrt() * defined, defined
 
 
 def pieces(maps: Tensor) -> Iterator[slice]:
@@ -147,15 +152,24 @@ def piece(maps: Tensor) -> tuple[int, int, int]:
 def summed_products(g: Tensor, f: Tensor) -> Tensor:
     """The dot products of every pair of channels, summed over images: (B, n, C) twice -> (C, C').
 
-    This is a matrix product over all cells of all images. On a CPU whose matrix products are slow
-    it is asked for as what it also is, the weight gradient of a 1 x 1 convolution.
+    A matrix product, or on a CPU whose matrix products are slow a weight gradient.
     """
     images, cells, channels = f.shape
     worth_it = images * cells >= channels // 4 and images * cells * channels**2 >= _MANY_PRODUCTS
     if worth_it and f.device.type == "cpu" and f.dtype == torch.float32 and _convolves_faster():
-        x, dy = (z.unsqueeze(1).permute(0, 3, 1, 2) for z in (f, g))  # (B, C, 1, n)
-        return conv2d_weight(x, (g.shape[2], channels, 1, 1), dy)[:, :, 0, 0]
+        return weight_gradient(g, f)
+    return matrix_product(g, f)
+
+
+def matrix_product(g: Tensor, f: Tensor) -> Tensor:
+    """`summed_products` as a matrix product over all cells of all images."""
     return g.flatten(0, 1).T @ f.flatten(0, 1)
+
+
+def weight_gradient(g: Tensor, f: Tensor) -> Tensor:
+    """`summed_products` as what they also are: the weight gradient of a 1 x 1 convolution."""
+    x, dy = (z.unsqueeze(1).permute(0, 3, 1, 2) for z in (f, g))  # (B, C, 1, n)
+    return conv2d_weight(x, (g.shape[2], f.shape[2], 1, 1), dy)[:, :, 0, 0]
 
 
 @cache

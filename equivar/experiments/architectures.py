@@ -12,11 +12,10 @@ from equivar.experiments.measured import Measurement, Pretrained
 from equivar.experiments.stored import Results, Stored, run_all
 from equivar.experiments.trained import Training
 from equivar.measure import summarise
-from equivar.profiles import Architectures, Network
+from equivar.profiles import TRAIN, Architectures, Network
 from equivar.store import Store
 from equivar.transforms import parse_transforms
 
-TRAIN = "train"  # weights that the run itself makes
 LARGE = 32  # images of a forward pass: those of ImageNet are large
 KNOWN = ["network", "family", "top1"]  # what the tables tell of a network
 

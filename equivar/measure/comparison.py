@@ -147,7 +147,7 @@ class Comparison:
         """S summed over images; for chance, beside the image before."""
         product, out = (workspace.take(name, g.shape, g) for name in ("G F", "G"))
         g, g_defined = scaled(g, order, self.options.similarity, out, workspace)
-        pairs = Pairs(g, g_defined, f, defined, first, product)
+        pairs = Pairs(g, f, Defined(g_defined, defined, first), product)
         self.real.add_together(pairs)
         if self.chance is None:
             return

@@ -16,30 +16,6 @@ from equivar.measure.score import Score
 from equivar.similarity import summed_products
 
 
-@dataclass
-class Pairs:
-    """`G` beside `F`, both scaled so that S is a dot product; `first`: the number of G's image."""
-
-    g: Tensor  # (B, n, C)
-    g_defined: Tensor  # (B, C)
-    f: Tensor  # (B, n, C)
-    f_defined: Tensor  # (B, C)
-    first: int = 0
-    scratch: Tensor | None = None  # (B, n, C), to be overwritten
-
-    def images(self, start: int, stop: int, f_start: int) -> "Pairs":
-        """Images start..stop of G, beside the images of F from `f_start` on."""
-        g, f = slice(start, stop), slice(f_start, f_start + stop - start)
-        return Pairs(self.g[g], self.g_defined[g], self.f[f], self.f_defined[f], self.first + start)
-
-    def beside(self, f: Tensor, f_defined: Tensor) -> "Pairs":
-        """The first image of G beside another image's F."""
-        return Pairs(self.g[:1], self.g_defined[:1], f, f_defined, self.first)
-
-    def __len__(self) -> int:
-        return self.g.shape[0]
-
-
 @dataclass(frozen=True)
 class Defined:
     """Which maps of G and F have an S, (B, C) each, of images from number `first` on."""
@@ -61,6 +37,29 @@ class Defined:
     def any_match(self) -> Tensor | None:
         """Whether a channel can be compared with any, (B, C); None where all can."""
         return None if self.everywhere else self.g & self.f.any(dim=1, keepdim=True)
+
+
+@dataclass
+class Pairs:
+    """`G` beside `F`, both scaled so that S is a dot product."""
+
+    g: Tensor  # (B, n, C)
+    f: Tensor  # (B, n, C)
+    defined: Defined
+    scratch: Tensor | None = None  # (B, n, C), to be overwritten
+
+    def images(self, start: int, stop: int, f_start: int) -> "Pairs":
+        """Images start..stop of G, beside the images of F from `f_start` on."""
+        g, f = slice(start, stop), slice(f_start, f_start + stop - start)
+        of = self.defined
+        return Pairs(self.g[g], self.f[f], Defined(of.g[g], of.f[f], of.first + start))
+
+    def beside(self, f: Tensor, f_defined: Tensor) -> "Pairs":
+        """The first image of G beside another image's F."""
+        return Pairs(self.g[:1], f, Defined(self.defined.g[:1], f_defined, self.defined.first))
+
+    def __len__(self) -> int:
+        return self.g.shape[0]
 
 
 @dataclass
@@ -111,7 +110,7 @@ class ImageScores:
     """Both kinds' scores; for equivariance the best channel per image, or one for all images."""
 
     def __init__(self, match: str, groups: Groups, sign: str = "keep"):
-        self.groups, self.clip = groups, sign == "clip"
+        self.clip = sign == "clip"
         self.invariance = ImageMean(groups)
         self.equivariance = MatchedSums(groups) if match == "dataset" else BestMean(groups)
 
@@ -124,14 +123,13 @@ class ImageScores:
 
     def add_together(self, pairs: Pairs):
         """Images whose matrices are larger than their maps: only the sums of those are made."""
-        defined = Defined(pairs.g_defined, pairs.f_defined, pairs.first)
-        trace = self.equivariance.add_together(pairs, defined)
-        if trace is not None and defined.everywhere:  # no se is asked for
+        trace = self.equivariance.add_together(pairs)
+        if trace is not None and pairs.defined.everywhere:  # no se is asked for
             channels = pairs.f.shape[2]
             self.invariance.add_sum(trace / channels, len(pairs), channels)
             return
         s = torch.mul(pairs.g, pairs.f, out=pairs.scratch).sum(dim=1)  # (B, C)
-        self.invariance.add(s, defined.both, pairs.first)
+        self.invariance.add(s, pairs.defined.both, pairs.defined.first)
 
     def scores(self) -> dict[str, Score]:
         return {"invariance": self.invariance.score(), "equivariance": self.equivariance.score()}
@@ -165,15 +163,15 @@ class MatchedSums:
             self._add(group, run, s[run].sum(dim=0), defined)
         self._count(defined)
 
-    def add_together(self, pairs: Pairs, defined: Defined) -> float | None:
+    def add_together(self, pairs: Pairs) -> float | None:
         """With a single group, the trace of the images' sum is returned."""
         trace = None
-        for group, run in self.groups.runs(pairs.first, len(pairs)):
+        for group, run in self.groups.runs(pairs.defined.first, len(pairs)):
             products = summed_products(pairs.g[run], pairs.f[run])
             if self.groups.count == 1:
                 trace = products.trace().item()
-            self._add(group, run, products, defined)
-        self._count(defined)
+            self._add(group, run, products, pairs.defined)
+        self._count(pairs.defined)
         return trace
 
     def _add(self, group: int, run: slice, products: Tensor, defined: Defined):
