@@ -10,7 +10,7 @@ from equivar.features import MapShape
 from equivar.measure.dataset_scores import DatasetScores
 from equivar.measure.groups import ONE_GROUP, Groups
 from equivar.measure.image_scores import Defined, ImageScores, MatchedSums, Pairs
-from equivar.measure.products import each_image, scaled
+from equivar.measure.products import CellOrder, each_image, scaled
 from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
 from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, unit_maps
@@ -72,7 +72,7 @@ class Comparison:
         self.measurable = self.steps is not None
         self.real = self._sums(groups)
         self.chance = self._sums(ONE_GROUP) if options.chance else None
-        self.order: Tensor | None = None
+        self.order: CellOrder | None = None
         self.last: Tensor | None = None  # F of the image before
         self.last_defined: Tensor | None = None
 
@@ -98,7 +98,7 @@ class Comparison:
         """
         g, order = self._compared(moved), self._order(moved.device)
         if not self.per_image:
-            g = g if order is None else g.index_select(1, order)
+            g = g if order is None else order.of(g)
             self._add_jointly(original, g, first)
             return
         if isinstance(self.transform, Rotation):
@@ -181,8 +181,8 @@ class Comparison:
             maps = steps.source(maps, dim)
         return maps.flatten(1, 2)
 
-    def _order(self, device) -> Tensor | None:
-        """Which cell of the turned map each cell of the original one has become, (n,), or None.
+    def _order(self, device) -> CellOrder | None:
+        """Which cell of the turned map each cell of the original one has become, or None.
 
         To put the turned map in that order is the same as turning the original one, and is done
         once a turn instead of once for each image of a pair.
@@ -192,7 +192,7 @@ class Comparison:
         if self.order is None:
             grid = self.shape.grid.turned() if self.transform.swaps_sides else self.shape.grid
             cells = torch.arange(grid.cells, device=device).view(grid.height, grid.width)
-            self.order = self.transform.inverse().on_images(cells).flatten()
+            self.order = CellOrder(self.transform.inverse().on_images(cells).flatten())
         return self.order
 
     def similarities(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
