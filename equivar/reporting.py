@@ -45,10 +45,18 @@ def table(verdicts: Sequence[Verdict], above_chance: Sequence[Verdict] = ()) -> 
             }
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["claim", "judged"])
     frame = frame.replace(["nan", "nan to nan"], "")
-    return frame.style.map(_coloured, subset=["verdict"])
+    return (
+        frame.style.set_table_attributes('class="dataframe"')  # for which books have a layout
+        .format(_badge, subset=["verdict"])
+        .set_properties(subset=["effect", "95 % interval"], **{"white-space": "nowrap"})
+        .set_properties(subset=["reason"], **{"text-align": "left", "min-width": "15em"})
+    )
 
 
-def _coloured(text: str) -> str:
+def _badge(text: str) -> str:
     verdict = text.split(" ", 1)[1]
     ink = "black" if verdict in LIGHT else "white"
-    return f"background-color: {COLOURS[verdict]}; color: {ink}; white-space: nowrap"
+    return (
+        f'<span style="background-color: {COLOURS[verdict]}; color: {ink}; font-weight: 600; '
+        f'padding: 0.1em 0.5em; border-radius: 0.25em; white-space: nowrap">{text}</span>'
+    )

@@ -196,7 +196,7 @@ def test_the_table_in_a_chapter_has_both_ways():
     assert list(frame.index) == [("4.4c", "as worded"), ("4.4c", "above chance")]
     assert frame.iloc[1]["verdict"] == "– not judged" and frame.iloc[1]["95 % interval"] == ""
     html = styler.to_html()
-    assert "✓ supported" in html and "background-color: #007A5A" in html
+    assert "✓ supported" in html and "background-color: #007A5A; color: white" in html
 
 
 def test_the_picture_of_the_readme_comes_from_a_chapter(project):

@@ -15,7 +15,7 @@ from equivar.claims import SE_95
 from equivar.figures.style import CHANCE, COLOURS, KINDS, LABELS, PARTS, WIDTH, shared_legend
 
 SORTS = {"shift": "translation", "rotation": "rotation"}
-SHAPES = "osD^v<>pPX*h"  # of the networks of a family, in their order
+SHAPES = "osD^v<>PX*dph"  # of the networks of a family, in their order
 
 
 def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:

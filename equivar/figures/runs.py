@@ -75,7 +75,7 @@ def _panels(
 def _legend(fig: Figure, ax: Axes):
     """The groups, and once for all of them what a dotted line is."""
     ax.plot([], [], color="#555555", **CHANCE, label="chance, in the same colour")
-    shared_legend(fig, ax, ncols=6)
+    shared_legend(fig, ax, ncols=5)
 
 
 def _line(
@@ -137,7 +137,7 @@ def training_curves(history: pd.DataFrame, group: str) -> Figure:
         ax.set(xlabel="epoch", ylabel=words)
     if history["loss"].max() > 10 * history["loss"].min():
         axes[0].set_yscale("log")
-    shared_legend(fig, axes[0], ncols=6)
+    shared_legend(fig, axes[0], ncols=5)
     return fig
 
 
@@ -148,7 +148,7 @@ def accuracies(summary: pd.DataFrame, group: str) -> pd.DataFrame:
         half = half_interval(runs[["accuracy"]].T)[0]
         rows[LABELS[name]] = {
             "accuracy": runs["accuracy"].mean(),
-            "±": half if len(runs) > 1 else np.nan,
+            "±": round(half, 3) if len(runs) > 1 else np.nan,
             "reported": runs["reported"].iloc[0] if "reported" in runs else np.nan,
             "runs": len(runs),
             "parameters": int(runs["parameters"].iloc[0]),

@@ -6,6 +6,8 @@ they say, for print in grey.
 
 from __future__ import annotations
 
+from math import ceil
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -129,15 +131,19 @@ def bare(ax: Axes):
 
 
 def shared_legend(fig: Figure, *axes: Axes, ncols: int = 4):
-    """One legend below all Axes, each label once; what is dotted (chance) comes last."""
+    """One legend below all Axes, each label once; what is dotted (chance) comes last.
+
+    ncols: at most, and fewer where they fill the same number of rows evenly.
+    """
     entries = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     labels = sorted(entries, key=lambda label: "chance" in label)
+    rows = ceil(len(labels) / ncols)
     fig.legend(
         [entries[label] for label in labels],
         labels,
         loc="outside lower center",
-        ncols=min(len(labels), ncols),
+        ncols=ceil(len(labels) / max(rows, 1)),
     )
