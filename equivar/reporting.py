@@ -48,8 +48,8 @@ def table(verdicts: Sequence[Verdict], above_chance: Sequence[Verdict] = ()) -> 
     return (
         frame.style.set_table_attributes('class="dataframe"')  # for which books have a layout
         .format(_badge, subset=["verdict"])
-        .set_properties(subset=["effect", "95 % interval"], **{"white-space": "nowrap"})
-        .set_properties(subset=["reason"], **{"text-align": "left", "min-width": "15em"})
+        .set_table_styles([{"selector": "td, th", "props": "vertical-align: top"}])
+        .set_properties(subset=["reason"], **{"text-align": "left", "min-width": "14em"})
     )
 
 
