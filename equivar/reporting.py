@@ -39,8 +39,8 @@ def table(verdicts: Sequence[Verdict], above_chance: Sequence[Verdict] = ()) -> 
         for judged, verdict in pair.items():
             rows[one.claim, judged] = {
                 "verdict": f"{SIGNS[verdict.verdict]} {verdict.verdict}",
-                "effect": f"{verdict.effect:.3g}",
-                "95 % interval": f"{verdict.low:.3g} to {verdict.high:.3g}",
+                "effect": f"{verdict.effect:z.3f}",
+                "95 % interval": f"{verdict.low:z.3f} to {verdict.high:z.3f}",
                 "reason": verdict.reason,
             }
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["claim", "judged"])

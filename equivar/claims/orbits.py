@@ -86,7 +86,8 @@ def task_changes(table: pd.DataFrame) -> pd.DataFrame:
     for task, kind, part in product(("rot-inv", "rot-eq"), ("fixed", "pair", "orbit"), parts):
         change = _change(found, task, kind, (part,))
         rows.append((task, kind, part, change.effect, *change.interval()))
-    return pd.DataFrame(rows, columns=["task", "kind", "part", "change", "low", "high"])
+    changes = pd.DataFrame(rows, columns=["task", "kind", "part", "change", "low", "high"])
+    return changes.astype({"part": pd.CategoricalDtype(parts, ordered=True)})  # in tables by depth
 
 
 def _change(
