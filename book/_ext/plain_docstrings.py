@@ -1,4 +1,4 @@
-"""Show docstrings as they are written: prose as prose, everything else with its layout kept.
+"""Show docstrings as they are written: prose, lists and sections, everything else as it stands.
 
 autodoc would read them as reStructuredText, where an asterisk or an indented line has a
 meaning and a warning of its own.
@@ -8,6 +8,8 @@ import re
 
 PROSE = re.compile(r"(?!\w{1,2}[.)]\s)[\w`(]")  # how it starts; not as an item of a list does
 RULE = re.compile(r"\W+\Z")  # a line of signs alone, such as one under a heading
+HEADING = re.compile(r"-{3,}\Z")  # the line under the name of a section (numpydoc)
+ITEM = re.compile(r"(?:-|\d\.) ")
 CODE = re.compile(r"`([^`\s](?:[^`]*[^`\s])?)`")
 
 
@@ -22,6 +24,35 @@ def is_prose(paragraph):
     return plain and bool(PROSE.match(paragraph[0])) and not paragraph[-1].endswith("::")
 
 
+def is_section(paragraph):
+    return len(paragraph) > 2 and bool(HEADING.match(paragraph[1]))
+
+
+def is_list(paragraph):
+    """Whether all lines are items, or go on with one right below its text."""
+    item = ITEM.match(paragraph[0])
+    if not item:
+        return False
+    return all(ITEM.match(line) or indent(line) == item.end() for line in paragraph)
+
+
+def indent(line):
+    return len(line) - len(line.lstrip())
+
+
+def definitions(section):
+    """A section such as Parameters: its name, then each entry above what is said of it."""
+    name, _, *lines = section
+    yield from (f".. rubric:: {name}", "")
+    for line in lines:
+        if indent(line):
+            yield "   " + marked_up(line.strip())
+            continue
+        entry, colon, kind = line.partition(" : ")
+        yield f"**{entry}**{colon}{marked_up(kind)}"
+    yield ""
+
+
 def marked_up(line):
     """Prose with `names` as code, and without a meaning for any other sign."""
     pieces = CODE.split(line)
@@ -34,7 +65,9 @@ def as_written(_app, _what, _name, _object, _options, lines):
     """Turn the docstring's lines into paragraphs and literal blocks."""
     done = []
     for paragraph in paragraphs(lines):
-        if is_prose(paragraph):
+        if is_section(paragraph):
+            done += definitions(paragraph)
+        elif is_prose(paragraph) or is_list(paragraph):
             done += [*map(marked_up, paragraph), ""]
         else:
             done += [".. code-block:: text", "", *("   " + line for line in paragraph), ""]
