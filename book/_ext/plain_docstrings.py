@@ -10,6 +10,7 @@ PROSE = re.compile(r"(?!\w{1,2}[.)]\s)[\w`(]")  # how it starts; not as an item 
 RULE = re.compile(r"\W+\Z")  # a line of signs alone, such as one under a heading
 HEADING = re.compile(r"-{3,}\Z")  # the line under the name of a section (numpydoc)
 ITEM = re.compile(r"(?:-|\d\.) ")
+FENCE = "```"
 CODE = re.compile(r"`([^`\s](?:[^`]*[^`\s])?)`")
 
 
@@ -61,6 +62,10 @@ def marked_up(line):
     return "".join(pieces)
 
 
+def block(language, lines):
+    return [f".. code-block:: {language}", "", *("   " + line for line in lines), ""]
+
+
 def as_written(_app, _what, _name, _object, _options, lines):
     """Turn the docstring's lines into paragraphs and literal blocks."""
     done = []
@@ -69,8 +74,10 @@ def as_written(_app, _what, _name, _object, _options, lines):
             done += definitions(paragraph)
         elif is_prose(paragraph) or is_list(paragraph):
             done += [*map(marked_up, paragraph), ""]
+        elif len(paragraph) > 2 and paragraph[0] == paragraph[-1] == FENCE:
+            done += block("python", paragraph[1:-1])
         else:
-            done += [".. code-block:: text", "", *("   " + line for line in paragraph), ""]
+            done += block("text", paragraph)
     lines[:] = done
 
 
