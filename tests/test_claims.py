@@ -43,7 +43,7 @@ def test_a_verdict_tells_claim_verdict_and_reason():
     assert str(verdict) == "4.1a supported: it is so"
     frame = reporting.table([verdict]).data
     assert list(frame.columns) == ["verdict", "effect", "95 % interval", "reason"]
-    assert frame.loc[("4.1a", "as worded"), "95 % interval"] == "0 to 0.2"
+    assert frame.loc[("4.1a", "as worded"), "95 % interval"] == "0.000 to 0.200"
 
 
 @pytest.mark.parametrize(
