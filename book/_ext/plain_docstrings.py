@@ -67,7 +67,7 @@ def block(language, lines):
 
 
 def as_written(_app, _what, _name, _object, _options, lines):
-    """Turn the docstring's lines into paragraphs and literal blocks."""
+    """Turn the docstring's lines into sections, paragraphs, lists and literal blocks."""
     done = []
     for paragraph in paragraphs(lines):
         if is_section(paragraph):

@@ -98,7 +98,7 @@ class Comparison:
         """
         g, order = self._compared(moved), self._order(moved.device)
         if not self.per_image:
-            g = g if order is None else order.of(g)
+            g = g if order is None else g.index_select(1, order.cells)
             self._add_jointly(original, g, first)
             return
         if isinstance(self.transform, Rotation):

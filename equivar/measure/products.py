@@ -19,17 +19,18 @@ class CellOrder:
         self.cells = cells  # (n,)
         self._rows = cells  # the same for several images, one after the other
 
-    def of(self, maps: Tensor, out: Tensor | None = None) -> Tensor:
-        """Maps (B, n, C) in that order, into `out` where it is given.
+    def of(self, some: Tensor, out: Tensor) -> Tensor:
+        """A piece of maps (B, n, C) in that order, into `out`.
 
         A CPU copies the rows of a matrix faster than slices of a stack, and each core then works on
-        the images that are in its cache already.
+        the images that are in its cache already. It takes an index of B n rows, which is kept: for
+        many images at once, read `cells` instead.
         """
-        if maps.device.type != "cpu" or not maps.is_contiguous():
-            return torch.index_select(maps, 1, self.cells, out=out)
-        rows = self._rows_of(len(maps))
-        flat = None if out is None else out.flatten(0, 1)
-        return torch.index_select(maps.flatten(0, 1), 0, rows, out=flat).view(maps.shape)
+        if some.device.type != "cpu" or not some.is_contiguous():
+            return torch.index_select(some, 1, self.cells, out=out)
+        rows = self._rows_of(len(some))
+        torch.index_select(some.flatten(0, 1), 0, rows, out=out.flatten(0, 1))
+        return out
 
     def _rows_of(self, images: int) -> Tensor:
         cells = len(self.cells)
