@@ -25,7 +25,8 @@ from equivar.training import loop  # noqa: E402
 
 loop.SAVE_EVERY = 0.02  # seconds: many checkpoints, also within an epoch
 SPEC = Spec("trial", 1, {"epochs": 4}, label="trial")
-FILES = ("weights.safetensors", "scores.csv", "history.csv")
+SNAPSHOTS = tuple(f"snapshot-{epoch:04d}.safetensors" for epoch in (0, 1, 2, 4))
+FILES = ("weights.safetensors", "scores.csv", "history.csv", *SNAPSHOTS)
 DATA = datasets.mnist6(datasets.load("digits"), "rot-inv").subset(320)
 
 
@@ -33,11 +34,13 @@ def make(work):
     model = models.build("cnn7", num_classes=6, in_channels=1, seed=3)
     history = training.train(
         model, DATA, epochs=4, batch_size=16, lr=0.01, optimizer="adam", schedule="one-cycle",
-        augment=("crop",), seed=3, checkpoint=work / CHECKPOINT, progress=False,
+        augment=("crop",), seed=3, checkpoint=work / CHECKPOINT, snapshots=work / "snapshots",
+        progress=False,
     )  # fmt: skip
     scores = measure(model, DATA.normalised(64), rotations(), progress=False)
     made = {"scores": scores, "history": history.drop(columns="images_per_second")}
-    return Made(made, model.state_dict())
+    files = {path.name: path.read_bytes() for path in (work / "snapshots").glob("snapshot-*")}
+    return Made(made, model.state_dict(), files=files)
 
 
 def get(root):

@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import safetensors.torch
 import torch
 
 from equivar import datasets, models, training
@@ -128,8 +130,21 @@ def test_a_run_that_another_is_making_is_busy(store):
     assert store.find(SPEC)
 
 
+def test_snapshots_are_kept_with_the_run_by_epoch(store):
+    half = {"linear.weight": torch.ones(2, 3, dtype=torch.float16)}
+    made = Made({"scores": TABLE}, files={
+        f"snapshot-{epoch:04d}.safetensors": safetensors.torch.save(half) for epoch in (0, 16)
+    })  # fmt: skip
+    run = store.get(SPEC, lambda work: made)
+    assert list(run.snapshots()) == [0, 16]
+    assert torch.equal(run.snapshots()[16]["linear.weight"], half["linear.weight"])
+
+
 def test_committed_results_are_found_but_hold_no_weights(store, tmp_path):
-    run = store.get(SPEC, Maker())
+    snapshot = {"snapshot-0001.safetensors": safetensors.torch.save({"x": torch.ones(1)})}
+    make = Maker()
+    run = store.get(SPEC, lambda work: replace(make(work), files=snapshot))
+    assert list(run.snapshots()) == [1]
     copied = folder.copy_results(run, tmp_path / "results" / "standard" / "04-tasks")
     assert {path.name for path in copied.iterdir()} == {
         "scores.csv", "provenance.json", "manifest.json"}  # fmt: skip
@@ -140,6 +155,7 @@ def test_committed_results_are_found_but_hold_no_weights(store, tmp_path):
     pd.testing.assert_frame_equal(found.table("scores"), TABLE)
     with pytest.raises(FileNotFoundError, match="results only, no weights"):
         found.weights()
+    assert found.snapshots() == {}
     assert elsewhere.find(SPEC, weights=True) is None
 
 
@@ -313,5 +329,5 @@ def test_processes_that_want_the_same_run_make_it_once(tmp_path):
 def test_a_full_disk_keeps_the_last_good_state(tmp_path):
     found = stopped_runs("no_room", tmp_path)
     assert "the one of before is kept" in found["told"]
-    assert found["kept"] == [CHECKPOINT]
+    assert found["kept"] == [CHECKPOINT, "snapshots"]
     assert found["equal"]

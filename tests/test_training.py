@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -108,6 +109,28 @@ def test_accuracy_counts_right_answers_and_keeps_the_mode(digits):
     model.part.eval()
     assert training.accuracy(model, data, batch_size=3) == 5 / 8
     assert model.training and not model.part.training
+
+
+def test_snapshots_are_the_weights_after_1_2_4_epochs_and_the_last(digits, tmp_path):
+    assert training.snapshot_epochs(1) == (0, 1)
+    assert training.snapshot_epochs(8) == (0, 1, 2, 4, 8)
+    assert training.snapshot_epochs(100) == (0, 1, 2, 4, 8, 16, 32, 64, 100)
+    data = digits.subset(64)
+    drawn, model = (models.build("resnet8", in_channels=1) for _ in range(2))
+    quick(model, data, epochs=3, snapshots=tmp_path)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == [f"snapshot-{epoch:04d}.safetensors" for epoch in (0, 1, 2, 3)]
+    for epoch, network in ((0, drawn), (3, model)):
+        found = safetensors.torch.load_file(tmp_path / files[epoch])
+        for name, value in network.state_dict().items():
+            wanted = value.half() if value.ndim > 1 else value
+            assert torch.equal(found[name], wanted) and found[name].dtype == wanted.dtype
+    one = models.build("resnet8", in_channels=1)
+    schedule = {"schedule": "steps", "milestones": ()}
+    quick(one, data, epochs=1, **schedule)  # with a constant rate, the first epoch of three
+    found = safetensors.torch.load_file(tmp_path / files[1])
+    torch.testing.assert_close(found["linear.weight"].float(), one.linear.weight, rtol=1e-3,
+                               atol=1e-5)  # fmt: skip
 
 
 # Augmentation

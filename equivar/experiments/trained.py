@@ -20,6 +20,7 @@ from equivar.store.shelf import CHECKPOINT
 from equivar.transforms import parse_transforms
 
 REVISION = 1  # raise it when the same parameters would give another result
+SNAPSHOTS = "snapshots"  # the folder of a run that is being made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +102,14 @@ class Training:
         measure(model, test.normalised(2), **measured, progress=False)
         history = training.train(
             model, data, validation=test, device=fastest(), checkpoint=work / CHECKPOINT,
-            seed=self.seed, **self.recipe,
+            snapshots=work / SNAPSHOTS, seed=self.seed, **self.recipe,
         )  # fmt: skip
         scores = measure(model, test.normalised(), **measured)
+        train_accuracy = training.accuracy(model, data)
         model.cpu()
         facts = {
             "accuracy": history["validation_accuracy"].iloc[-1],
+            "train_accuracy": train_accuracy,  # on the training images as they are, not augmented
             "images_per_second": round(history["images_per_second"].median()),
             "parameters": models.parameter_count(model),
             "classes": len(data.classes),
@@ -116,7 +119,9 @@ class Training:
             "test_images": len(test),
         }
         history = history.drop(columns="images_per_second")  # another one each time
-        return Made({"scores": scores, "history": history}, model.state_dict(), facts)
+        snapshots = sorted((work / SNAPSHOTS).glob("snapshot-*"))
+        files = {path.name: path.read_bytes() for path in snapshots}
+        return Made({"scores": scores, "history": history}, model.state_dict(), facts, files)
 
 
 def under_shifts(

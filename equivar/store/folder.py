@@ -2,6 +2,7 @@
 
 scores.csv  history.csv ...   the tables
 weights.safetensors           the trained network, where there is one
+snapshot-0008.safetensors ... its weights after so many epochs
 provenance.json               parameters, inputs, versions, commit, device, seconds
 manifest.json                 sha256 of every other file
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +27,8 @@ from torch import Tensor
 from equivar.saving import all_or_nothing
 
 WEIGHTS, PROVENANCE, MANIFEST = "weights.safetensors", "provenance.json", "manifest.json"
+TENSORS = ".safetensors"
+SNAPSHOT = re.compile(r"snapshot-(\d+)\.safetensors")
 DIGITS = "%.7g"  # what single precision resolves
 
 
@@ -34,11 +38,15 @@ class RunDamaged(ValueError):
 
 @dataclass(frozen=True)
 class Made:
-    """What making a run gives: its tables, its weights, and numbers for the provenance."""
+    """What making a run gives: its tables, its weights, and numbers for the provenance.
+
+    files: what else is kept with the run, as it is: {name: content}.
+    """
 
     tables: Mapping[str, pd.DataFrame]
     weights: Mapping[str, Tensor] | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Run:
@@ -74,10 +82,22 @@ class Run:
         """The trained network's state dict. FileNotFoundError: results without weights."""
         if WEIGHTS not in self._content:
             raise FileNotFoundError(f"{self.path} holds results only, no weights")
+        return self._tensors(WEIGHTS)
+
+    def snapshots(self) -> dict[int, dict[str, Tensor]]:
+        """State dicts along training, {epoch: state dict} by epoch; matrices are float16.
+
+        Empty for a run that kept none. One that went on from a checkpoint of an older version
+        lacks the epochs before it.
+        """
+        found = {int(m[1]): m[0] for m in map(SNAPSHOT.fullmatch, sorted(self._content)) if m}
+        return {epoch: self._tensors(file) for epoch, file in found.items()}
+
+    def _tensors(self, file: str) -> dict[str, Tensor]:
         try:
-            return safetensors.torch.load(self._content[WEIGHTS])
+            return safetensors.torch.load(self._content[file])
         except safetensors.SafetensorError as error:
-            raise RunDamaged(f"{self.path / WEIGHTS} can not be read: {error}") from error
+            raise RunDamaged(f"{self.path / file} can not be read: {error}") from error
 
 
 def write(path: Path, made: Made, provenance: Mapping[str, object]) -> None:
@@ -90,17 +110,18 @@ def write(path: Path, made: Made, provenance: Mapping[str, object]) -> None:
     if made.weights is not None:
         tensors = {name: value.detach().cpu().contiguous() for name, value in made.weights.items()}
         content[WEIGHTS] = safetensors.torch.save(tensors)
+    content |= made.files
     facts = {"facts": dict(made.facts)}
     content[PROVENANCE] = (json.dumps(provenance | facts, indent=2) + "\n").encode()
     _write_all(path, content)
 
 
 def copy_results(run: Run, into: Path) -> Path:
-    """Copy a run without its weights to `into`/<its name>; the new folder, whole or not at all."""
+    """Copy a run without its tensors to `into`/<its name>; the new folder, whole or not at all."""
     target, part = into / run.path.name, into / f".{run.path.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    files = {file: content for file, content in run._content.items() if file != WEIGHTS}
+    files = {f: content for f, content in run._content.items() if not f.endswith(TENSORS)}
     _write_all(part, files)
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)

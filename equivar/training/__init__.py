@@ -8,7 +8,7 @@
 """
 
 from equivar.training.augment import AUGMENTATIONS, random_crop, random_flip
-from equivar.training.checkpoint import CheckpointDamaged
+from equivar.training.checkpoint import CheckpointDamaged, snapshot_epochs
 from equivar.training.loop import TrainingDiverged, accuracy, fast_bfloat16, train
 from equivar.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
 
@@ -23,5 +23,6 @@ __all__ = [
     "fast_bfloat16",
     "random_crop",
     "random_flip",
+    "snapshot_epochs",
     "train",
 ]

@@ -107,6 +107,32 @@ class Checkpoint:
         return header, tensors
 
 
+def snapshot_epochs(epochs: int) -> tuple[int, ...]:
+    """After which epochs a snapshot is kept: 0 (weights as drawn), 1, 2, 4, 8, ..., the last."""
+    powers = [2**i for i in range(epochs.bit_length()) if 2**i < epochs]
+    return (0, *powers, epochs)
+
+
+def snapshot_name(epoch: int) -> str:
+    """The file of the snapshot after `epoch` epochs."""
+    return f"snapshot-{epoch:04d}.safetensors"
+
+
+def save_snapshot(model: nn.Module, folder: Path, epoch: int) -> None:
+    """Write the weights of `model` to `folder`, whole or not at all.
+
+    Matrices and kernels as float16, which is enough to measure by; vectors, such as the running
+    statistics of batch norm, may be large and stay float32.
+    """
+    tensors = {}
+    for name, value in model.state_dict().items():
+        half = value.ndim > 1 and value.is_floating_point()
+        tensors[name] = value.detach().to("cpu", torch.float16 if half else None).contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    with all_or_nothing([folder / snapshot_name(epoch)]) as (part,):
+        part.write_bytes(safetensors.torch.save(tensors))
+
+
 def progress_of(path: Path) -> Progress | None:
     """How far the run of a checkpoint is, unchecked; None where it can not be read."""
     try:

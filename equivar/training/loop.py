@@ -28,7 +28,7 @@ from tqdm import tqdm
 from equivar.datasets import ImageData, normalise
 from equivar.files import unknown_name
 from equivar.training.augment import AUGMENTATIONS
-from equivar.training.checkpoint import Checkpoint, Progress
+from equivar.training.checkpoint import Checkpoint, Progress, save_snapshot, snapshot_epochs
 from equivar.training.recipe import Recipe
 
 PRECISIONS = ("auto", "bfloat16", "float32")
@@ -48,6 +48,7 @@ def train(
     device: torch.device | str | None = None,
     precision: str = "auto",
     checkpoint: str | Path | None = None,
+    snapshots: str | Path | None = None,
     progress: bool = True,
     **recipe: object,
 ) -> pd.DataFrame:
@@ -60,11 +61,12 @@ def train(
     device: None is the one that the model is on. The model ends there, in eval mode.
     checkpoint: a file to which the state is written after every epoch and every minute, and from
     which the run goes on where it was stopped: the result is the same, bit by bit.
+    snapshots: a folder for the weights along the way, a file for each of `snapshot_epochs`.
 
     ValueError: a wrong recipe, no images, or images or labels that the model does not take.
     TrainingDiverged: a loss that is not finite; the checkpoint of before is kept.
     CheckpointDamaged: the file at `checkpoint` is not one of this run.
-    OSError: the checkpoint could not be written; the one of before is kept.
+    OSError: the checkpoint or a snapshot could not be written; the checkpoint of before is kept.
     """
     plan = Recipe(**recipe)
     if precision not in PRECISIONS:
@@ -76,6 +78,9 @@ def train(
     optimizer = _optimizer(model, plan)
     keeper = Checkpoint(Path(checkpoint) if checkpoint else None, _identity(model, data, plan))
     done = keeper.load(model, optimizer)
+    wanted = snapshot_epochs(plan.epochs) if snapshots else ()
+    if 0 in wanted and not done.rows and not done.steps:
+        save_snapshot(model, Path(snapshots), 0)
     resident = (data.images.to(device), data.labels.to(device))
     before = len(done.rows) * len(data) + done.seen
     with tqdm(
@@ -88,6 +93,8 @@ def train(
             more = {} if validation is None else {
                 "validation_accuracy": accuracy(model, validation)}  # fmt: skip
             done.end_epoch(**more)
+            if len(done.rows) in wanted:  # before the checkpoint: a run that is stopped in between
+                save_snapshot(model, Path(snapshots), len(done.rows))  # writes it once more
             keeper.save(model, optimizer, done)
     model.eval()
     return pd.DataFrame(done.rows)
