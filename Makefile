@@ -32,7 +32,7 @@ BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py data/re
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
 
 ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))
-$(error $(shell "$(PYTHON)" tools/near.py profile "$(PROFILE)" $(PROFILES)))
+$(error $(shell "$(PYTHON)" -m equivar.names profile "$(PROFILE)" $(PROFILES)))
 endif
 
 .PHONY: help all setup run book pdf data results claims test check bench lock clean $(CHAPTERS)
@@ -74,7 +74,7 @@ bench: $(READY) ## the benchmarks, one after the other
 	@$(foreach bench,$(BENCHES),$(PY) $(bench) &&) true
 
 lock: $(READY) ## requirements.lock anew from pyproject.toml
-	@$(PY) tools/lock.py
+	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-header --quiet -o requirements.lock
 
 clean: ## remove what was built (the environment stays)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ from side_by_side import best_seconds, machine, report
 from torch import Tensor, nn
 
 import equivar
-from equivar import models
+from equivar import networks
 from equivar.features import Layers
 
 TURNS = equivar.rotations()
@@ -48,7 +48,7 @@ def measure(model: nn.Module, images: Tensor, batch_size: int):
 
 
 def resnet44(count: int, batch_size: int):
-    model = models.build("resnet44").eval().to(memory_format=torch.channels_last)
+    model = networks.build("resnet44").eval().to(memory_format=torch.channels_last)
     images = torch.randn(count, 3, 32, 32)
     seconds = best_seconds(
         {

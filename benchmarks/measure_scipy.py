@@ -10,7 +10,7 @@ from side_by_side import machine, report
 from torch import Tensor, nn
 
 import equivar
-from equivar import models
+from equivar import networks
 from equivar.features import Layers
 
 LAYERS = ["layer1.2", "layer2.2", "layer3.2"]
@@ -43,7 +43,7 @@ def measured(model: nn.Module, images: Tensor) -> dict[str, float]:
 
 
 def main(count: int = 4):
-    model = models.build("resnet20").eval()
+    model = networks.build("resnet20").eval()
     images = torch.randn(count, 3, 32, 32)
     warnings.simplefilter("ignore", RuntimeWarning)  # of dead channels
     measured(model, images)

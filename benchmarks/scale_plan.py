@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from equivar import models
-from equivar.experiments.measured import Measurement, TrainedHere
-from equivar.experiments.trained import Training
+from equivar import networks
 from equivar.networks.sources import SOURCES
-from equivar.store.folder import Run
+from equivar.runs.folder import Run
+from equivar.runs.measured import Measurement, TrainedHere
+from equivar.runs.trained import Training
 from equivar.transforms import parse_transforms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +38,7 @@ def size(name, options, channels, side, classes):
     """(multiply-adds of one image forward, bytes of the state dict)."""
     with torch.device("meta"):
         if classes:
-            model = models.build(name, num_classes=classes, in_channels=channels, **dict(options))
+            model = networks.build(name, num_classes=classes, in_channels=channels, **dict(options))
         else:
             source, _, rest = name.partition(":")
             made = SOURCES[source](rest, "random", dict(options), 0)

@@ -14,10 +14,10 @@ os.environ["OMP_NUM_THREADS"] = "1"  # also of the workers
 
 from side_by_side import machine, report
 
-from equivar.experiments.executors import opened
-from equivar.experiments.stored import run_all
-from equivar.experiments.trained import Training
-from equivar.store import Store
+from equivar.runs import Store
+from equivar.runs.executors import opened
+from equivar.runs.results import run_all
+from equivar.runs.trained import Training
 
 
 def runs(count, epochs, first=0):

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from equivar import datasets, models, training
+from equivar import data as datasets
+from equivar import networks, training
 from equivar.training import loop
 from equivar.training.checkpoint import Progress
 
@@ -70,7 +71,7 @@ def ours(name, data, augment, epochs, seed=0):
 
 
 def network(name, data, seed):
-    return models.build(
+    return networks.build(
         name, num_classes=len(data.classes), in_channels=data.images.shape[1], seed=seed
     )
 

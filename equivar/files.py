@@ -1,10 +1,10 @@
-"""Where data and weights lie, and what to say when they do not."""
+"""Files: where data and weights lie, what to say when they do not, and writing whole ones."""
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -41,9 +41,33 @@ def first_existing(candidates: Iterable[Path], how_to_get: str) -> Path:
     )
 
 
-def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
-    """The error for a name that a table does not have: names near it, then all of them."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return ValueError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
+def check_target(path: Path, endings: tuple[str, ...]) -> None:
+    """Whether a result may be written there, before the work starts.
+
+    FileNotFoundError: its folder does not exist. ValueError: it is a folder, or ends otherwise.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: no folder {path.parent} to write to")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file in it")
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"{path} should end in {', '.join(endings)}")
+
+
+@contextmanager
+def all_or_nothing(paths: list[Path]) -> Iterator[list[Path]]:
+    """Temporary names for `paths`, beside them; renamed when all are written, else removed.
+
+    What was written is on the disk before it gets its name.
+    """
+    parts = [path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}") for path in paths]
+    try:
+        yield parts
+        for part in parts:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        for part, path in zip(parts, paths, strict=True):
+            os.replace(part, path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)

@@ -7,12 +7,13 @@ the ones whose content was inside the image before the shift.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fractions import Fraction
 from operator import index
 
 import torch
 from torch import Tensor
+
+from equivar.names import did_you_mean, near_names
 
 BORDERS = ("zero", "wrap")
 SUBPIXELS = ("bilinear", "nearest", "skip")
@@ -175,8 +176,7 @@ def _transforms(word: str) -> list[Rotation | Shift]:
         return [Shift(int(shift[1]))]
     if many := re.fullmatch(r"shifts:(\d+)-(\d+)(?::([1-9]\d*))?", word):
         return diagonal_shifts(int(many[1]), int(many[2]))[:: int(many[3] or 1)]
-    near = get_close_matches(word, _FORMS.split(", "), n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(near_names(word, _FORMS.split(", "), 1))
     raise ValueError(f"transformation {word!r} can not be read.{hint} There are {_FORMS}")
 
 

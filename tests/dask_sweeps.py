@@ -25,11 +25,10 @@ import dask  # noqa: E402
 import distributed  # noqa: E402
 from distributed import Scheduler, Worker  # noqa: E402
 
-from equivar.experiments import executors  # noqa: E402
-from equivar.experiments.stored import run_all  # noqa: E402
-from equivar.experiments.trained import Training  # noqa: E402
-from equivar.store import Store  # noqa: E402
-from equivar.store.shelf import CHECKPOINT  # noqa: E402
+from equivar.runs import Store, executors  # noqa: E402
+from equivar.runs.results import run_all  # noqa: E402
+from equivar.runs.store import CHECKPOINT  # noqa: E402
+from equivar.runs.trained import Training  # noqa: E402
 from equivar.training import loop  # noqa: E402
 from equivar.training.checkpoint import progress_of  # noqa: E402
 
@@ -62,14 +61,14 @@ class Noted:
     def __str__(self):
         return str(self.one)
 
-    def make(self, work):
+    def make(self, work, store):
         before = progress_of(work / CHECKPOINT)
         steps = 20 * len(before.rows) + before.steps if before else 0  # of 320 images
         with self.log.open("a") as file:
             file.write(f"{self.one.seed} {os.getpid()} {steps}\n")
         if self.fails:
             raise ArithmeticError(f"seed {self.one.seed} is out of luck")
-        return self.one.make(work)
+        return self.one.make(work, store)
 
     @property
     def notes(self):

@@ -18,8 +18,8 @@ from pathlib import Path
 import stopped_runs
 from stopped_runs import SPEC, content, ended, forked, get, left_over
 
-from equivar.store import Spec, Store, folder
-from equivar.store.shelf import CHECKPOINT
+from equivar.runs import Spec, Store, folder
+from equivar.runs.store import CHECKPOINT
 from equivar.training import loop
 
 NOBODY = 65534
@@ -62,7 +62,7 @@ def killed_in_measuring(root_of_all):
 
     root = root_of_all / "measuring"
     code = ended(forked(die, root))
-    kept = [path.name for path in root.glob("*.work/*")]
+    kept = sorted(path.name for path in root.glob("*.work/*"))
 
     def no_step(root):
         loop.Checkpoint.save = None  # an epoch would end with a call

@@ -25,10 +25,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from equivar import datasets, models
-from equivar.datasets import DataDamaged, identity
-from equivar.datasets.registry import FILES, File
-from equivar.store import Made, RunDamaged, Spec, Store, folder
+from equivar import data as datasets
+from equivar import networks
+from equivar.data import DataDamaged, identity
+from equivar.data.registry import FILES, File
+from equivar.runs import Made, RunDamaged, Spec, Store, folder
 from equivar.training.checkpoint import Checkpoint, CheckpointDamaged, Progress
 
 torch.set_num_threads(1)
@@ -169,13 +170,13 @@ def run_file(name):
 
 def weights(where):
     path = where / "weights.safetensors"
-    model = models.build("cnn7", seed=1)
+    model = networks.build("cnn7", seed=1)
     safetensors.torch.save_file(model.state_dict(), path)
     content = path.read_bytes()
 
     def load():
         try:
-            models.load_weights(models.build("cnn7", seed=2), path)
+            networks.load_weights(networks.build("cnn7", seed=2), path)
         except (DataDamaged, ValueError) as error:
             return str(error)
         return None

@@ -18,9 +18,10 @@ import torch._dynamo  # which the first optimizer imports: here once, not in eac
 
 torch.set_num_threads(1)
 
-from equivar import datasets, measure, models, rotations, training  # noqa: E402
-from equivar.store import Made, Spec, Store  # noqa: E402
-from equivar.store.shelf import CHECKPOINT  # noqa: E402
+from equivar import data as datasets  # noqa: E402
+from equivar import measure, networks, rotations, training  # noqa: E402
+from equivar.runs import Made, Spec, Store  # noqa: E402
+from equivar.runs.store import CHECKPOINT  # noqa: E402
 from equivar.training import loop  # noqa: E402
 
 loop.SAVE_EVERY = 0.02  # seconds: many checkpoints, also within an epoch
@@ -31,7 +32,7 @@ DATA = datasets.mnist6(datasets.load("digits"), "rot-inv").subset(320)
 
 
 def make(work):
-    model = models.build("cnn7", num_classes=6, in_channels=1, seed=3)
+    model = networks.build("cnn7", num_classes=6, in_channels=1, seed=3)
     history = training.train(
         model, DATA, epochs=4, batch_size=16, lr=0.01, optimizer="adam", schedule="one-cycle",
         augment=("crop",), seed=3, checkpoint=work / CHECKPOINT, snapshots=work / "snapshots",

@@ -1,5 +1,7 @@
 """Chapters 03 and 07: networks measured as runs, and the claims about them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,19 +9,18 @@ import safetensors.torch
 import torch
 from scipy import stats
 
-from equivar import claims, experiments, figures, measure, models, networks
-from equivar.claims.ranks import p_value, rank
-from equivar.datasets import DataDamaged, DataMissing, load, registry
-from equivar.experiments.architectures import architecture_runs
-from equivar.experiments.measured import Measurement, Pretrained, TrainedHere
-from equivar.experiments.stored import run_all
-from equivar.experiments.trained import Training
+from equivar import measure, networks
+from equivar.chapters import c03_accuracy, c07_architectures
+from equivar.data import DataDamaged, DataMissing, load, registry
 from equivar.features import default_layers
-from equivar.profiles import Architectures
-from equivar.store import Store
+from equivar.runs import Store
+from equivar.runs.measured import Measurement, Pretrained, TrainedHere
+from equivar.runs.results import run_all
+from equivar.runs.trained import Training
 from equivar.transforms import Rotation
+from equivar.verdicts.ranks import p_value, rank
 
-MINI = [name for name in models.MODELS if name.startswith("mini-")]
+MINI = [name for name in networks.MODELS if name.startswith("mini-")]
 PARAMETERS = {
     "profile": "test",
     "networks": [
@@ -42,12 +43,12 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compared(store):
-    return experiments.architectures(Architectures(**PARAMETERS), store)
+    return c03_accuracy.tables(c03_accuracy.Parameters(**PARAMETERS), store)
 
 
 @pytest.mark.parametrize("name", MINI)
 def test_small_relatives_are_read_and_measured(name):
-    model = models.build(name, num_classes=7, in_channels=1, seed=3).eval()
+    model = networks.build(name, num_classes=7, in_channels=1, seed=3).eval()
     images = load("digits", "test").normalised(16)
     assert model(images).shape == (16, 7)
     parts = list(default_layers(model).values())
@@ -62,7 +63,7 @@ def test_small_relatives_are_read_and_measured(name):
 @pytest.mark.parametrize("name", MINI)
 def test_small_relatives_depend_on_the_seed_alone(name):
     before = torch.get_rng_state()
-    one, same, other = (models.build(name, seed=seed).state_dict() for seed in (1, 1, 2))
+    one, same, other = (networks.build(name, seed=seed).state_dict() for seed in (1, 1, 2))
     assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(one[key], same[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
@@ -91,9 +92,9 @@ def test_parts_are_the_means_of_the_scores(compared):
 
 def test_figures_of_three_networks(compared):
     for figure in (
-        figures.accuracy_scatter(compared.parts, "shift"),
-        figures.architecture_profiles(compared.parts),
-        figures.relative_depth(compared.scores),
+        c03_accuracy.accuracy_scatter(compared.parts, "shift"),
+        c07_architectures.architecture_profiles(compared.parts),
+        c07_architectures.relative_depth(compared.scores),
     ):
         labels = {text.get_text() for text in figure.legends[0].get_texts()}
         assert {"one", "two", "three"} <= labels
@@ -101,14 +102,14 @@ def test_figures_of_three_networks(compared):
 
 def test_fewer_images_of_the_first_network(store):
     row = PARAMETERS["networks"][2]
-    p = Architectures(**PARAMETERS | {"networks": [row], "counts": [10, 20]})
-    table = experiments.convergence(p, store)
+    p = c03_accuracy.Parameters(**PARAMETERS | {"networks": [row], "counts": [10, 20]})
+    table = c03_accuracy.fewer_images(p, store)
     assert sorted(set(table["images"])) == [10, 20]
-    figures.convergence(table)
-    assert len(architecture_runs(p)) == 2  # 20 is the run that is there anyway
-    trained = Architectures(**PARAMETERS | {"counts": [10]})
+    c03_accuracy.convergence(table)
+    assert len(c03_accuracy.runs(p)) == 2  # 20 is the run that is there anyway
+    trained = c03_accuracy.Parameters(**PARAMETERS | {"counts": [10]})
     with pytest.raises(ValueError, match="is trained in the run"):
-        experiments.convergence(trained, store)
+        c03_accuracy.fewer_images(trained, store)
 
 
 def test_a_network_trained_here_is_measured(store):
@@ -131,7 +132,7 @@ def _weights(tmp_path, monkeypatch, seed):
     path = tmp_path / "weights" / "known.safetensors"
     path.parent.mkdir()
     monkeypatch.setenv("EQUIVAR_DATA", str(tmp_path))
-    model = models.build("resnet8", num_classes=10, seed=seed)
+    model = networks.build("resnet8", num_classes=10, seed=seed)
     safetensors.torch.save_file(model.state_dict(), path)
     return path
 
@@ -165,7 +166,7 @@ def test_mobilenets_of_widths_without_a_name():
         "timm:mobilenetv1_100", "random", options={"channel_multiplier": 0.25}
     ).model
     whole = networks.load("timm:mobilenetv1_100", "random").model
-    assert models.parameter_count(narrow) < models.parameter_count(whole) / 4
+    assert networks.parameter_count(narrow) < networks.parameter_count(whole) / 4
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_mobilenets_of_widths_without_a_name():
 def test_only_own_networks_are_trained_in_the_run(row, words):
     first = PARAMETERS["networks"][0] | row
     with pytest.raises(ValueError, match=words):
-        architecture_runs(Architectures(**PARAMETERS | {"networks": [first]}))
+        c03_accuracy.runs(c03_accuracy.Parameters(**PARAMETERS | {"networks": [first]}))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_only_own_networks_are_trained_in_the_run(row, words):
 def test_a_row_that_makes_no_sense_is_refused(change):
     rows = [PARAMETERS["networks"][0] | change, *PARAMETERS["networks"][1:]]
     with pytest.raises(ValueError, match=next(iter(change)) if "name" not in change else "two"):
-        Architectures(**PARAMETERS | {"networks": rows})
+        c03_accuracy.Parameters(**PARAMETERS | {"networks": rows})
 
 
 # Rank correlations
@@ -257,7 +258,9 @@ def with_accuracy(sign):
 
 
 def verdicts(section, rows, **options):
-    return {v.claim: v.verdict for v in claims.of_section(section, rows, 0.05, **options)}
+    room = {"4.2": c03_accuracy, "4.6": c07_architectures}[section]
+    found, p = SimpleNamespace(parts=rows), SimpleNamespace(margin=0.05)
+    return {v.claim: v.verdict for v in room.claims(found, p, **options)}
 
 
 @pytest.mark.parametrize(("sign", "word"), [(1, "supported"), (-1, "contradicted")])
@@ -273,16 +276,16 @@ def test_noise_decides_nothing_and_false_verdicts_are_rare():
     for _ in range(500):
         noise = rng.normal(size=8)
         rows = table(lambda i, t, k, p, noise=noise: SCORES[p] + 0.01 * noise[i])
-        false += claims.claim_4_2a(rows).verdict != "inconclusive"
+        false += c03_accuracy.claim_4_2a(rows).verdict != "inconclusive"
     assert false / 500 <= 0.07  # two sides of 2.5 %, and what 500 tables leave open
 
 
 def test_three_networks_have_no_rank_correlation():
-    v = claims.claim_4_2b(table(lambda *_: 0.5, names="abc"))
+    v = c03_accuracy.claim_4_2b(table(lambda *_: 0.5, names="abc"))
     assert (v.verdict, v.reason) == (
         "not judged", "it takes 4 networks, and the table has 3 networks with a top-1",
     )  # fmt: skip
-    assert claims.rank_correlations(table(lambda *_: 0.5, names="abc")).empty
+    assert c03_accuracy.rank_correlations(table(lambda *_: 0.5, names="abc")).empty
 
 
 def paper_like(sign=1):
@@ -313,24 +316,24 @@ def test_architectures_as_the_paper_has_them_and_their_mirror():
 
 def test_a_family_that_is_not_there_is_named():
     rows = paper_like()
-    without = claims.claim_4_6a(rows[rows["family"] != "mixer"])
+    without = c07_architectures.claim_4_6a(rows[rows["family"] != "mixer"])
     assert without.verdict == "supported"
     assert without.reason.startswith("without a Mixer in the table: ")
     cnns = rows[rows["family"] == "cnn"]
-    for claim in (claims.claim_4_6a, claims.claim_4_6c, claims.claim_4_6d):
-        assert claim(cnns).verdict == "not judged"
-    assert "no ViT" in claims.claim_4_6a(cnns).reason
+    for claim in ("4_6a", "4_6c", "4_6d"):
+        assert getattr(c07_architectures, f"claim_{claim}")(cnns).verdict == "not judged"
+    assert "no ViT" in c07_architectures.claim_4_6a(cnns).reason
 
 
 def test_equal_within_the_margin():
     def unequal(i, transforms, kind, part):
         return 0.5 + (0.1 if kind == "equivariance" else 0)
 
-    assert claims.claim_4_6b(table(unequal)).verdict == "contradicted"
-    assert claims.claim_4_6b(table(unequal), margin=0.2).verdict == "supported"
-    assert claims.claim_4_6b(table(lambda *_: 0.5, se=0.1)).verdict == "inconclusive"
+    assert c07_architectures.claim_4_6b(table(unequal)).verdict == "contradicted"
+    assert c07_architectures.claim_4_6b(table(unequal), margin=0.2).verdict == "supported"
+    assert c07_architectures.claim_4_6b(table(lambda *_: 0.5, se=0.1)).verdict == "inconclusive"
 
 
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="no column 'top1'"):
-        claims.claim_4_2a(paper_like().drop(columns="top1"))
+        c03_accuracy.claim_4_2a(paper_like().drop(columns="top1"))

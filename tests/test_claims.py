@@ -1,47 +1,56 @@
 """The claims as a package, and those that are judged without training (sections 3.3 and 4.1)."""
 
-import ast
+import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from equivar import claims, reporting
+from equivar import verdicts
+from equivar.chapters import c01_toy, c02_cosine, room
+from equivar.verdicts.report import table
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = [name for name in claims.__all__ if name.startswith("claim_")]
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
-def test_every_claim_has_its_wording():
-    wording = yaml.safe_load((ROOT / "book" / "claims.yml").read_text(encoding="utf-8"))
-    ids = {re.sub(r"claim_(\d)_(\w+)", r"\1.\2", name) for name in NAMES}
-    ids = {
-        name.removeprefix("claim_").replace("b", "B") if "claim" in name else name for name in ids
-    }
-    assert ids <= set(wording)
-    assert {"3.3a", "4.1b", "4.3d", "4.4c", "4.5b"} <= ids
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_room_offers_what_every_room_does_and_words_for_each_claim(chapter):
+    found = room(chapter)
+    assert found.Parameters.model_fields["profile"]
+    assert callable(found.runs) and callable(found.tables) and callable(found.claims)
+    source = inspect.getsource(found)
+    judged = set(re.findall(r"def claim_(\w+)\(", source))
+    assert {name.replace("_", ".").replace("b", "B", name[0] == "b") for name in judged} == set(
+        found.CLAIMS
+    )
 
 
-def test_the_claims_need_tables_and_nothing_else():
-    modules = [ast.parse(path.read_text()) for path in (ROOT / "equivar" / "claims").glob("*.py")]
-    nodes = [node for module in modules for node in ast.walk(module)]
-    found = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    found |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    tables = {"equivar.orbits.matching", "equivar.orbits.shares"}  # which need no more either
-    outside = {name for name in found if not name.startswith("equivar.claims.")} - tables
-    assert {name.split(".")[0] for name in outside - {"__future__"}} <= {
-        "collections", "dataclasses", "inspect", "itertools", "math", "numpy", "pandas", "scipy",
-        "statistics",
-    }  # fmt: skip
+def test_an_unknown_chapter_is_named():
+    with pytest.raises(ValueError, match="unknown chapter '99-none'"):
+        room("99-none")
+
+
+def test_rooms_and_figures_wait_for_no_library_that_they_do_not_need():
+    asked = (
+        "import sys, equivar; before = set(sys.modules); import equivar.verdicts, equivar.figures;"
+        "print(*sorted({'torch', 'timm', 'torchvision', 'sklearn'} & set(sys.modules)), '|',"
+        "'numpy' in before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "| False"
 
 
 def test_a_verdict_tells_claim_verdict_and_reason():
-    verdict = claims.Verdict("4.1a", 0.1, 0.0, 0.2, "supported", "it is so")
+    verdict = verdicts.Verdict("4.1a", 0.1, 0.0, 0.2, "supported", "it is so")
     assert str(verdict) == "4.1a supported: it is so"
-    frame = reporting.table([verdict]).data
+    frame = table([("worded", verdict)]).data
     assert list(frame.columns) == ["verdict", "effect", "95 % interval", "reason"]
     assert frame.loc[("4.1a", "as worded"), "95 % interval"] == "0.000 to 0.200"
 
@@ -58,15 +67,15 @@ def test_a_verdict_tells_claim_verdict_and_reason():
     ],
 )
 def test_the_rules_for_one_interval(low, high, positive, none):
-    assert claims.greater_than_zero(low, high) == positive
-    assert claims.within_margin(low, high, 0.1) == none
+    assert verdicts.greater_than_zero(low, high) == positive
+    assert verdicts.within_margin(low, high, 0.1) == none
 
 
 def test_the_bootstrap_interval_holds_the_mean():
     sample = np.random.default_rng(0).normal(size=30)
-    low, high = claims.bootstrap(lambda x: float(x.mean()), [sample], seed=0)
+    low, high = verdicts.bootstrap(lambda x: float(x.mean()), [sample], seed=0)
     assert low < sample.mean() < high
-    assert high - low == pytest.approx(2 * claims.SE_95 * sample.std() / 30**0.5, rel=0.15)
+    assert high - low == pytest.approx(2 * verdicts.SE_95 * sample.std() / 30**0.5, rel=0.15)
 
 
 def blocks(cosine, correlation, layers=20):
@@ -90,7 +99,7 @@ def blocks(cosine, correlation, layers=20):
     [((1, 0), "supported"), ((0, 1), "contradicted"), ((0, 0), "inconclusive")],
 )
 def test_which_similarity_follows_the_activation(weights, verdict):
-    judged = claims.claim_3_3a(blocks(*weights))
+    judged = c02_cosine.claim_3_3a(blocks(*weights))
     assert judged.verdict == verdict
     assert judged.low < judged.effect < judged.high
     assert judged.reason.startswith("over 20 layers the correlation with the mean activation is")
@@ -109,7 +118,7 @@ def test_what_a_constant_changes(cosine, correlation, verdict):
         pd.DataFrame({"similarity": name, "before": before, "after": values})
         for name, values in after.items()
     )
-    judged = claims.claim_3_3b(maps)
+    judged = c02_cosine.claim_3_3b(maps)
     assert (judged.claim, judged.verdict) == ("3.3b", verdict)
     assert judged.effect == pytest.approx(cosine)
 
@@ -129,7 +138,7 @@ def toy(invariance, equivariance, se=0.001):
     ("score", "verdict"), [(1, "supported"), (0.99, "inconclusive"), (0.9, "contradicted")]
 )
 def test_the_invariant_network(score, verdict):
-    judged = claims.claim_4_1a(toy(score, 1), margin=0.01)
+    judged = c01_toy.claim_4_1a(toy(score, 1), margin=0.01)
     assert (judged.claim, judged.verdict) == ("4.1a", verdict)
     assert judged.effect == pytest.approx(score - 1)
 
@@ -144,6 +153,6 @@ def test_the_invariant_network(score, verdict):
     ],
 )
 def test_the_equivariant_network(invariance, equivariance, verdict):
-    judged = claims.claim_4_1b(toy(invariance, equivariance), margin=0.01)
+    judged = c01_toy.claim_4_1b(toy(invariance, equivariance), margin=0.01)
     assert (judged.claim, judged.verdict) == ("4.1b", verdict)
     assert judged.effect == pytest.approx(equivariance - invariance)

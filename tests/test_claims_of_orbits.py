@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equivar import claims
+from equivar.chapters import c10_orbits
 
 PARTS = ("first", "early", "middle", "late")
 CHANNELS = 20
@@ -46,7 +46,7 @@ def networks(early, late, count=8, seed=0):
     [(3, 0.3, "supported"), (0.3, 3, "contradicted"), (0, 0, "inconclusive")],
 )
 def test_b4_by_planted_shares(early, late, verdict):
-    judged = claims.claim_b4(networks(early, late))
+    judged = c10_orbits.claim_b4(networks(early, late))
     assert judged.verdict == verdict, judged.reason
     assert judged.low <= judged.effect <= judged.high
     if verdict == "supported":
@@ -54,14 +54,14 @@ def test_b4_by_planted_shares(early, late, verdict):
 
 
 def test_b4_on_noise_is_rarely_settled():
-    settled = [claims.claim_b4(networks(2, 2, seed=s)).verdict != "inconclusive" for s in range(60)]
-    assert np.mean(settled) <= 0.12
+    judged = [c10_orbits.claim_b4(networks(2, 2, seed=s)).verdict for s in range(60)]
+    assert np.mean([verdict != "inconclusive" for verdict in judged]) <= 0.12
 
 
 def test_b4_takes_two_networks_with_late_layers():
     one = network("a", {"first": (0, 0, 2)})
     shallow = network("b", {"first": (0, 0, 2)}).query("part != 'late'")
-    judged = claims.claim_b4(pd.concat([one, shallow]))
+    judged = c10_orbits.claim_b4(pd.concat([one, shallow]))
     assert judged.verdict == "not judged" and "1 networks with early and late" in judged.reason
 
 
@@ -88,19 +88,19 @@ def runs(fixed, orbit, seeds=4, seed=0):
     ],
 )
 def test_b5_by_planted_changes(fixed, orbit, verdict):
-    judged = claims.claim_b5(runs(fixed, orbit))
+    judged = c10_orbits.claim_b5(runs(fixed, orbit))
     assert judged.verdict == verdict, judged.reason
 
 
 def test_b5_takes_two_runs_of_each_task():
-    judged = claims.claim_b5(runs(5, 1).query("task != 'rot-eq' or seed == 0"))
+    judged = c10_orbits.claim_b5(runs(5, 1).query("task != 'rot-eq' or seed == 0"))
     assert judged.verdict == "not judged" and "1 runs of task rot-eq" in judged.reason
-    judged = claims.claim_b5(networks(2, 2).assign(task=np.nan, seed=np.nan))
+    judged = c10_orbits.claim_b5(networks(2, 2).assign(task=np.nan, seed=np.nan))
     assert judged.verdict == "not judged"
 
 
 def test_changes_are_told_where_they_are():
-    changes = claims.task_changes(runs(5, 2)).set_index(["task", "kind", "part"])
+    changes = c10_orbits.task_changes(runs(5, 2)).set_index(["task", "kind", "part"])
     assert changes.loc[("rot-inv", "fixed", "first"), "change"] == pytest.approx(5 / CHANNELS)
     assert changes.loc[("rot-eq", "orbit", "first"), "low"] > 0
     assert changes.loc[("rot-eq", "orbit", "late"), "change"] == 0
@@ -123,22 +123,22 @@ def test_b6_by_the_number_of_networks(having, of, verdict):
         network(f"net {i}", {"first": (2, 1, int(i < having)), "early": (0, 0, 2)})
         for i in range(of)
     )
-    judged = claims.claim_b6(table)
+    judged = c10_orbits.claim_b6(table)
     assert judged.verdict == verdict, judged.reason
     assert judged.effect == pytest.approx(having / of - 0.05)
 
 
 def test_b6_takes_two_networks():
-    assert claims.claim_b6(network("a", {"first": (0, 0, 3)})).verdict == "not judged"
+    assert c10_orbits.claim_b6(network("a", {"first": (0, 0, 3)})).verdict == "not judged"
 
 
 def test_only_the_papers_matching_counts():
     table = networks(3, 0.3)
     other = networks(0.3, 3).assign(matching="assignment")
-    assert claims.claim_b4(pd.concat([table, other])) == claims.claim_b4(table)
+    assert c10_orbits.claim_b4(pd.concat([table, other])) == c10_orbits.claim_b4(table)
 
 
-@pytest.mark.parametrize("claim", [claims.claim_b4, claims.claim_b5, claims.claim_b6])
+@pytest.mark.parametrize("claim", [c10_orbits.claim_b4, c10_orbits.claim_b5, c10_orbits.claim_b6])
 def test_a_missing_column_is_named(claim):
     with pytest.raises(ValueError, match="no column 'matching'"):
         claim(networks(1, 1).drop(columns="matching"))

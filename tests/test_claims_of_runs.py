@@ -5,13 +5,14 @@ which the paper is right, OPPOSITE what must change for each claim to be wrong.
 """
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from equivar import claims
+from equivar.chapters import c04_tasks, c05_augmentations, c06_capacity
 
 PARTS = ("early", "middle", "late", "pool", "final")
 KINDS = ("invariance", "equivariance")
@@ -69,7 +70,7 @@ def equivariance(*scores):
 
 
 def bare(world, column, seeds=3, layers=2):
-    """A table of a world without noise, as `equivar.experiments` puts it together."""
+    """A table of a world without noise, as `equivar.runs.run_all` puts it together."""
     return pd.DataFrame(
         [
             {"layer": f"{part}{layer}", "part": part, "transform": "rotation-90", "kind": kind,
@@ -100,7 +101,8 @@ def runs_of(claim, world=None, seeds=3, scale=0.003, seed=0):
 
 
 def judge(claim, table, **options):
-    return getattr(claims, "claim_" + claim.replace(".", "_"))(table, **options)
+    rooms = {"4.3": c04_tasks, "4.4": c05_augmentations, "4.5": c06_capacity}
+    return getattr(rooms[claim[:3]], "claim_" + claim.replace(".", "_"))(table, **options)
 
 
 # Planted effects.
@@ -450,25 +452,15 @@ def test_a_verdict_is_seldom_false(edge, claim, world):
         assert found.get("supported", 0) > 0
 
 
-def test_a_section_is_all_of_its_claims():
-    names = [[judge.__name__ for judge in judges] for judges in claims.SECTIONS.values()]
-    assert names == [
-        [f"claim_4_2{letter}" for letter in "abc"],
-        [f"claim_4_3{letter}" for letter in "abcd"],
-        [f"claim_4_4{letter}" for letter in "abc"],
-        [f"claim_4_5{letter}" for letter in "ab"],
-        [f"claim_4_6{letter}" for letter in "abcdef"],
-    ]
-
-
-def test_a_section_hands_the_margin_to_the_claims_that_have_one(monkeypatch):
-    def with_margin(table, margin=0.5, above_chance=False):
-        return table, margin, above_chance
-
-    def without(table, above_chance=False):
-        return table, above_chance
-
-    monkeypatch.setitem(claims.SECTIONS, "4.3", (with_margin, without))
-    assert claims.of_section("4.3", "table", 0.2) == [("table", 0.2, False), ("table", False)]
-    above = claims.of_section("4.3", "table", 0.2, above_chance=True)
-    assert above == [("table", 0.2, True), ("table", True)]
+@pytest.mark.parametrize("room", [c04_tasks, c05_augmentations, c06_capacity])
+def test_a_room_hands_its_margin_to_the_claims_that_have_one(room, monkeypatch):
+    found, p = SimpleNamespace(scores="table"), SimpleNamespace(margin=0.2)
+    for claim in room.CLAIMS:
+        name = f"claim_{claim.replace('.', '_')}"
+        monkeypatch.setattr(room, name, lambda *given, claim=claim: (claim, *given))
+    for above_chance in (False, True):
+        for (claim, *given), wanted in zip(
+            room.claims(found, p, above_chance), room.CLAIMS, strict=True
+        ):
+            margin = [0.2] if wanted in MARGIN else []
+            assert (claim, given) == (wanted, ["table", *margin, above_chance])

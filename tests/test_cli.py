@@ -15,11 +15,12 @@ from filelock import FileLock
 from PIL import Image
 
 import equivar
-from equivar import cli, networks, own
-from equivar.images_folder import open_images
+from equivar import cli, networks
+from equivar.chapters import c09_own
+from equivar.data.folder import open_images
 from equivar.measure import COLUMNS
-from equivar.store import Made, Spec, Store
-from equivar.store.shelf import CHECKPOINT
+from equivar.runs import Made, Spec, Store
+from equivar.runs.store import CHECKPOINT
 from equivar.training.checkpoint import Checkpoint, Progress
 from equivar.transforms import parse_transforms
 
@@ -194,7 +195,7 @@ def test_other_errors_end_with_1_and_leave_earlier_results(here, capsys, monkeyp
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli.measuring.figures, "own_profile", full)
+    monkeypatch.setattr(cli.measuring.figures, "network_profile", full)
     error = refused(capsys, *MEASURE, "--out", "p.csv", "--plot", "p.png", code=1)
     assert "No space left" in error
     assert (here / "p.csv").read_text() == "earlier"
@@ -241,7 +242,7 @@ def test_drawn_channels_of_a_known_network_match_exactly():
     network = networks.load("equivar:toy-equivariant")
     images = open_images("", network.input, 6)
     for transform in (equivar.Rotation(1), equivar.Shift(3)):
-        examples = own.look(network, images, "layers.2", transform, shown=4, pairs=2)
+        examples = c09_own.look(network, images, "layers.2", transform, shown=4, pairs=2)
         assert len(examples.most) == len(examples.least) == 2
         if isinstance(transform, equivar.Rotation):
             for channel in examples.most + examples.least:
@@ -249,7 +250,7 @@ def test_drawn_channels_of_a_known_network_match_exactly():
                 assert channel.match != channel.channel
                 np.testing.assert_allclose(channel.f, channel.g, atol=1e-4)
     with pytest.raises(ValueError, match="image 9 is to be shown, but there are only 6"):
-        own.look(network, images, "layers.2", transform, shown=9)
+        c09_own.look(network, images, "layers.2", transform, shown=9)
 
 
 # Stored runs

@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from equivar import datasets
-from equivar.datasets import DataDamaged, DataMissing, ImageData, identity
-from equivar.datasets.images import channel_statistics
-from equivar.datasets.registry import FILES, WEIGHTS, File, fingerprint_of
-from equivar.datasets.shapes import OUTLINES
+from equivar import data as datasets
+from equivar.data import DataDamaged, DataMissing, ImageData, identity
+from equivar.data.images import channel_statistics
+from equivar.data.registry import FILES, WEIGHTS, File, fingerprint_of
+from equivar.data.shapes import OUTLINES
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

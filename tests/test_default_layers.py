@@ -14,7 +14,7 @@ from torch import nn
 
 import equivar
 from equivar.features import Layers, default_layers, depth_parts
-from equivar.models import build
+from equivar.networks import build
 
 # name, image side, layers before pooling, then of the last of them: channels, cells a side, stride
 NETWORKS = [

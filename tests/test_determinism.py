@@ -13,13 +13,12 @@ import pandas as pd
 import pytest
 import torch
 
-from equivar import datasets, measure, models
-from equivar.experiments.augmentations import augmentation_runs
-from equivar.experiments.executors import InThisProcess
-from equivar.experiments.stored import run_all
-from equivar.experiments.tasks import task_runs
-from equivar.profiles import Augmentations, Tasks
-from equivar.store import Store
+from equivar import data as datasets
+from equivar import measure, networks
+from equivar.chapters import c04_tasks, c05_augmentations
+from equivar.runs import Store
+from equivar.runs.executors import InThisProcess
+from equivar.runs.results import run_all
 from equivar.transforms import Rotation, Shift
 
 SCHEDULE = {
@@ -38,8 +37,8 @@ TRAINED = 0.05  # and, after an epoch of training with each, its scores, accurac
 
 def tiny_profile(root, which=slice(None)):
     """The text of every table of the tiny profile, or of some of its runs, by run and name."""
-    runs = task_runs(Tasks(**SCHEDULE | TASKS))
-    runs += augmentation_runs(Augmentations(**SCHEDULE | SHIFTS))
+    runs = c04_tasks.runs(c04_tasks.Parameters(**SCHEDULE | TASKS))
+    runs += c05_augmentations.runs(c05_augmentations.Parameters(**SCHEDULE | SHIFTS))
     runs = runs[which]
     store = Store(root, results=Path(root) / "none")
     run_all(runs, store, InThisProcess())
@@ -91,7 +90,7 @@ def differences(first, second):
 
 def test_other_numbers_of_threads_measure_the_same(one_thread):
     images = datasets.load("shapes", "test").normalised(12)
-    model, found = models.build("resnet8", seed=0), []
+    model, found = networks.build("resnet8", seed=0), []
     for count in (2, 1):
         torch.set_num_threads(count)
         found.append(measure(model, images, [Rotation(1), Shift(3)], progress=False))

@@ -11,17 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import sweep as sweep_tool
 
-from equivar.datasets import DataMissing
-from equivar.experiments import executors
-from equivar.experiments.executors import InThisProcess, StoreNotShared, opened
-from equivar.experiments.stored import run_all
-from equivar.store import Busy, Made, Spec, Store
+from equivar.data import DataMissing
+from equivar.runs import Busy, Made, Spec, Store, executors
+from equivar.runs.executors import InThisProcess, StoreNotShared, opened
+from equivar.runs.results import run_all
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import sweep as sweep_tool  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Sample:
     def __str__(self):
         return f"sample {self.n}"
 
-    def make(self, work):
+    def make(self, work, store):
         self.made.append(self.n)
         if self.error:
             raise self.error

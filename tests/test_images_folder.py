@@ -9,10 +9,10 @@ import torchvision
 from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
 
-from equivar.datasets import normalise
+from equivar.data import normalise
+from equivar.data.folder import FolderImages, image_files, open_images, read_image
+from equivar.data.input import Input
 from equivar.files import DataDamaged
-from equivar.images_folder import FolderImages, image_files, open_images, read_image
-from equivar.inputs import Input
 from equivar.networks.sources import from_timm, from_torchvision
 
 SMALL = Input(3, 12, 12, (12, 12))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import equivar
-from equivar import models
+from equivar import networks
 
 IMAGES = torch.rand(6, 3, 17, 17, generator=torch.Generator().manual_seed(3))
 
@@ -40,13 +40,13 @@ def fixed(name):
 
 @pytest.mark.parametrize("options", [{}, {"match": "image"}, {"over": "dataset"}], ids=str)
 def test_symmetric_kernels_are_invariant(options):
-    table = measure(models.build("toy-invariant"), **options)
+    table = measure(networks.build("toy-invariant"), **options)
     np.testing.assert_allclose(table["score"], 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"match": "image"}, {"over": "dataset"}], ids=str)
 def test_turned_kernels_are_equivariant_only(options):
-    table = measure(models.build("toy-equivariant"), **options)
+    table = measure(networks.build("toy-equivariant"), **options)
     np.testing.assert_allclose(scores(table, "equivariance"), 1, atol=1e-5)
     assert (scores(table, "invariance") < 0.999).all()
 

@@ -2,31 +2,18 @@
 
 import json
 import math
-import sys
 
+import build_book
+import generated
+import ledger
 import pytest
 import yaml
+from chapters import Stop
+from run_notebook import verdicts_of
 from small_project import ROOT, Project, notebook
 
-sys.path.insert(0, str(ROOT / "tools"))
-
-import ledger
-import openings
-import staging
-import summaries
-from near import Stop
-
-from equivar.claims import Verdict
-from equivar.figures.style import SIGNS
-from equivar.reporting import table
-
-
-def glue(claim, **ways):
-    """The output of a cell that reported a claim."""
-    text = json.dumps({way: vars(verdict) for way, verdict in ways.items()})
-    data = {"application/papermill.record/text/plain": repr(text)}
-    meta = {"scrapbook": {"name": f"claim-{claim}", "mime_prefix": "application/papermill.record/"}}
-    return {"output_type": "display_data", "data": data, "metadata": meta}
+from equivar.verdicts import Verdict
+from equivar.verdicts.report import VARIABLE, report, table
 
 
 def verdict(claim, name, effect=0.3, reason="it is *1*"):
@@ -39,33 +26,37 @@ def project(tmp_path):
     project = Project(tmp_path)
     (project.root / "README.md").write_text(f"# A\n\n{ledger.__name__}\n<!-- claims -->\n"
                                             "<!-- end of claims -->\nThe end.\n")  # fmt: skip
-    report(project, [
-        glue("4.3a", worded=verdict("4.3a", "supported")),
-        glue("4.4c", worded=verdict("4.4c", "supported", 0.5),
-             above=verdict("4.4c", "contradicted", reason="above chance, it is not")),
-    ])  # fmt: skip
+    judge(
+        project,
+        [verdict("4.3a", "supported"), verdict("4.4c", "supported", 0.5)],
+        [verdict("4.4c", "contradicted", reason="above chance, it is not")],
+    )
     return project
 
 
-def report(project, outputs):
+def judge(project, verdicts, above_chance=()):
+    """Leave the chapter as a run that judged does."""
     ran = notebook("figure")
     ran["metadata"]["papermill"] = {"parameters": {"profile": "quick", "size": 9}}
     picture = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
-    ran["cells"][2]["outputs"] = [picture, *outputs]
+    ran["cells"][2]["outputs"] = [picture]
     ran["cells"][2]["metadata"]["mystnb"] = {"figure": {"name": "fig-task-layers"}}
     project.executed.parent.mkdir(parents=True, exist_ok=True)
     project.executed.write_text(json.dumps(ran))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(verdicts_of(project.executed)))
+        report(verdicts, above_chance)
 
 
 def staged(project):
     folder = project.root / "_build" / "quick"
-    return staging.make(project.root, folder, "quick", ["01-a"])
+    return build_book.make_stage(project.root, folder, "quick", ["01-a"])
 
 
 def test_rows_are_read_back_as_they_were_written(project, tmp_path):
-    rows = ledger.of_chapters([project.executed], ledger.wording_of(project.root))
+    rows = ledger.of_chapters([project.executed])
     ledger.write(rows, tmp_path / "claims.csv")
-    again = ledger.read(tmp_path / "claims.csv")
+    again = ledger.read_csv(tmp_path / "claims.csv")
     assert [(r.claim, r.judged, r.verdict) for r in again] == [
         ("4.3a", "worded", "supported"), ("4.4c", "worded", "supported"),
         ("4.4c", "above", "contradicted"), ("B2", "worded", "contradicted"),
@@ -77,51 +68,52 @@ def test_rows_are_read_back_as_they_were_written(project, tmp_path):
 def test_a_file_without_a_column_is_named(tmp_path):
     (tmp_path / "claims.csv").write_text("claim,judged\n4.3a,worded\n")
     with pytest.raises(Stop, match="no column 'verdict'"):
-        ledger.read(tmp_path / "claims.csv")
+        ledger.read_csv(tmp_path / "claims.csv")
 
 
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (verdict("4.3a", "suported"), "unknown verdict 'suported'"),
-        (verdict("4.3a", "supported", reason=""), "no reason"),
-        (verdict("4.9z", "supported"), "no unknown claim '4.9z'"),
+        ({"verdict": "suported"}, "unknown verdict 'suported'"),
+        ({"reason": ""}, "no reason"),
+        ({"claim": "4.9z"}, "no unknown claim '4.9z'"),
     ],
 )
 def test_a_verdict_is_known_and_has_a_reason(project, bad, words):
-    report(project, [glue(bad.claim, worded=bad)])
+    path = verdicts_of(project.executed)
+    first, *others = json.loads(path.read_text())
+    path.write_text(json.dumps([first | bad, *others]))
     with pytest.raises(Stop, match=words):
-        ledger.of_chapters([project.executed], ledger.wording_of(project.root))
+        ledger.of_chapters([project.executed])
 
 
 def test_the_pages_tell_the_verdicts(project):
     stage = staged(project)
     others = project.root / "data" / "results" / "standard" / "claims.csv"
     ledger.write([ledger.Row("4.3a", "worded", "inconclusive", 0, -1, 1, "so so", "01-a")], others)
-    rows = summaries.write(stage, project.root, "quick", ["01-a"])
-    generated = stage / "book" / "_generated"
-    landing = (generated / "findings.inc").read_text()
+    generated.write(stage, project.root, "quick", ["01-a"])
+    written = stage / "book" / "_generated"
+    landing = (written / "findings.inc").read_text()
     assert "judged 3 claims: 2 supported, 1 contradicted" in landing
     assert "{bdg-success}`✓ supported` It is \\*1\\*." in landing
     assert "[](../notebooks/01-a.ipynb)" in landing
     assert "(judged above chance) Above chance, it is not." in landing
-    page = (generated / "claims.inc").read_text().splitlines()
+    page = (written / "claims.inc").read_text().splitlines()
     assert page[0] == "| claim | what is claimed | standard | quick |"
     one = next(line for line in page if "fig-task-layers" in line and "`4.3a" in line)
     assert one.endswith("| {bdg-secondary}`? inconclusive` | {bdg-success}`✓ supported` |")
     assert any(line.startswith("| 4.4c |") and "not run" in line for line in page)
-    assert "**standard**, as worded: " in (generated / "reasons.inc").read_text()
-    openings.insert(stage, ["01-a"], rows)
+    assert "**standard**, as worded: " in (written / "reasons.inc").read_text()
     cells = json.loads((stage / "notebooks" / "01-a.ipynb").read_text())["cells"]
     assert "profile quick" in cells[1]["source"]
     assert "✓ supported`, above chance {bdg-danger}`✗ contradicted`" in cells[1]["source"]
 
 
 def test_the_readme_gets_its_table_between_the_marks(project):
-    rows = ledger.of_chapters([project.executed], ledger.wording_of(project.root))
+    rows = ledger.of_chapters([project.executed])
     ledger.write(rows, project.root / "data" / "results" / "quick" / "claims.csv")
     for _ in range(2):  # the second time changes nothing
-        summaries.refresh_readme(project.root)
+        ledger.refresh_readme(project.root)
         text = (project.root / "README.md").read_text()
         assert text.startswith("# A\n") and text.endswith("<!-- end of claims -->\nThe end.\n")
         assert text.count("| 4.4c |") == 1
@@ -131,7 +123,7 @@ def test_the_readme_gets_its_table_between_the_marks(project):
 def test_the_table_of_the_readme_is_that_of_the_committed_results():
     """`make claims PROFILE=...` after results have changed."""
     text = (ROOT / "README.md").read_text()
-    assert text == summaries.with_table(text, summaries.readme_table(ROOT))
+    assert text == ledger.with_table(text, ledger.readme_table(ROOT))
 
 
 def test_each_claim_has_words_and_a_figure_of_some_chapter():
@@ -141,9 +133,9 @@ def test_each_claim_has_words_and_a_figure_of_some_chapter():
         for cell in json.loads(path.read_text())["cells"]
         if "figure" in cell["metadata"].get("mystnb", {})
     }
-    for claim, about in ledger.wording_of(ROOT).items():
-        assert about["claim"].endswith(".")
-        assert claim == "B2" or about["figure"] in figures
+    for claim, about in ledger.wording().items():
+        assert about.words.endswith(".")
+        assert claim == "B2" or about.figure in figures
 
 
 def test_three_telling_rows():
@@ -154,13 +146,13 @@ def test_three_telling_rows():
         ledger.Row("4.4b", "worded", "inconclusive", 0.0, -1.0, 1.0, "d", "x"),
         ledger.Row("4.6f", "worded", "contradicted", -0.5, -0.6, -0.4, "e", "x"),
     ]
-    chosen = [(row.claim, row.judged) for row in summaries.telling(rows)]
+    chosen = [(row.claim, row.judged) for row in generated.telling(rows)]
     assert chosen == [("4.3a", "worded"), ("4.3b", "above"), ("4.6f", "worded")]
 
 
 def test_a_page_in_the_place_of_a_missing_chapter(project):
     stage = staged(project)
-    staging.in_its_place(project.source, Stop("run: make notebooks/01-a"), stage)
+    build_book.in_its_place(project.source, Stop("run: make notebooks/01-a"), stage)
     page = json.loads((stage / "notebooks" / "01-a.ipynb").read_text())["cells"]
     assert len(page) == 1 and page[0]["source"].startswith("# A title")
     assert "run: make notebooks/01-a" in page[0]["source"]
@@ -191,7 +183,11 @@ def test_a_half_run_profile_makes_the_other_pages_and_fails(project):
 
 
 def test_the_table_in_a_chapter_has_both_ways():
-    styler = table([verdict("4.4c", "supported")], [verdict("4.4c", "not judged", math.nan)])
+    ways = {
+        "worded": verdict("4.4c", "supported"),
+        "above": verdict("4.4c", "not judged", math.nan),
+    }
+    styler = table(list(ways.items()))
     frame = styler.data
     assert list(frame.index) == [("4.4c", "as worded"), ("4.4c", "above chance")]
     assert frame.iloc[1]["verdict"] == "– not judged" and frame.iloc[1]["95 % interval"] == ""
@@ -200,12 +196,25 @@ def test_the_table_in_a_chapter_has_both_ways():
 
 
 def test_the_picture_of_the_readme_comes_from_a_chapter(project):
-    report(project, [])
     assert ledger.picture(project.executed, "fig-task-layers").startswith(b"\x89PNG")
     with pytest.raises(Stop, match="no figure fig-none"):
         ledger.picture(project.executed, "fig-none")
     assert ledger.PICTURE in (ROOT / "README.md").read_text()
 
 
-def test_signs_of_verdicts_are_the_same_in_tables_and_in_figures():
-    assert summaries.SIGNS == SIGNS  # the tools do without the package, which takes seconds
+def test_a_verdict_without_numbers_is_written_as_json_has_it(tmp_path, monkeypatch):
+    path = tmp_path / "01-a.verdicts.json"
+    monkeypatch.setenv(VARIABLE, str(path))
+    report([Verdict("4.3a", math.nan, math.nan, math.nan, "not judged", "no runs")])
+    assert json.loads(path.read_text()) == [
+        {"judged": "worded", "claim": "4.3a", "effect": None, "low": None, "high": None,
+         "verdict": "not judged", "reason": "no runs"}
+    ]  # fmt: skip
+    [row] = ledger.claims_in(tmp_path / "01-a.ipynb")
+    assert math.isnan(row.effect) and row.chapter == "01-a"
+
+
+def test_claims_stand_in_the_order_of_the_paper():
+    order = list(ledger.wording())
+    assert order[:3] == ["3.3a", "3.3b", "4.1a"] and order[-6:] == [f"B{n}" for n in range(1, 7)]
+    assert len(order) == 28

@@ -6,9 +6,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from equivar import models
+from equivar import networks
 from equivar.files import DataDamaged, DataMissing, data_root
-from equivar.models.toy import gaussian
+from equivar.networks.resnet import ResNet, WideResNet
+from equivar.networks.toy import GaussianCNN, gaussian, turn_channels
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -34,7 +35,7 @@ def relative_error(found, wanted):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_invariant_toy_network_turns_every_channel_with_the_image(turns, channels, seed):
-    model = models.build("toy-invariant", in_channels=channels, seed=seed)
+    model = networks.build("toy-invariant", in_channels=channels, seed=seed)
     images = random_images(channels, height=20)
     turned = torch.rot90(images, turns, (2, 3))
     for f, g in zip(toy_maps(model, images), toy_maps(model, turned), strict=True):
@@ -45,12 +46,12 @@ def test_invariant_toy_network_turns_every_channel_with_the_image(turns, channel
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_equivariant_toy_network_turns_and_permutes(turns, channels, seed):
-    model = models.build("toy-equivariant", in_channels=channels, seed=seed)
+    model = networks.build("toy-equivariant", in_channels=channels, seed=seed)
     images = random_images(channels, height=20)
     turned = torch.rot90(images, turns, (2, 3))
     for f, g in zip(toy_maps(model, images), toy_maps(model, turned), strict=True):
         moved = torch.rot90(f, turns, (2, 3))
-        assert relative_error(g, models.turn_channels(moved, turns)) < 1e-5
+        assert relative_error(g, turn_channels(moved, turns)) < 1e-5
         # no channel stands still: each one's own turned map differs from what it now shows
         gaps = (g - moved).abs().amax((0, 2, 3)) / moved.abs().amax((0, 2, 3))
         assert gaps.min() > 0.02
@@ -59,16 +60,16 @@ def test_equivariant_toy_network_turns_and_permutes(turns, channels, seed):
 @pytest.mark.parametrize("name", ["toy-invariant", "toy-equivariant"])
 @pytest.mark.parametrize("seed", range(4))
 def test_toy_channels_are_alive(name, seed):
-    for maps in toy_maps(models.build(name, seed=seed), random_images()):
+    for maps in toy_maps(networks.build(name, seed=seed), random_images()):
         assert (maps.std((2, 3)) > 1e-3 * maps.abs().max()).all()
 
 
 def test_toy_filters_are_gaussians_and_turned_corner_cuts():
-    plain = models.build("toy-invariant").layers[1].conv.weight
+    plain = networks.build("toy-invariant").layers[1].conv.weight
     for turns in (1, 2, 3):
         torch.testing.assert_close(plain.rot90(turns, (2, 3)), plain)
     torch.testing.assert_close(plain.mT, plain)
-    cut = models.build("toy-equivariant").layers[1].conv.weight.unflatten(0, (-1, 4))
+    cut = networks.build("toy-equivariant").layers[1].conv.weight.unflatten(0, (-1, 4))
     for turn in range(4):
         home = cut[:, turn].rot90(-turn, (-2, -1))
         assert (home[..., :2, -2:] == 0).all()
@@ -84,9 +85,9 @@ def test_toy_filters_are_gaussians_and_turned_corner_cuts():
 )
 def test_toy_refuses_what_can_not_be_symmetric(options, words):
     with pytest.raises(ValueError, match=words):
-        models.build("toy-equivariant", **options)
+        networks.build("toy-equivariant", **options)
     with pytest.raises(ValueError, match="neither"):
-        models.GaussianCNN("symmetric")
+        GaussianCNN("symmetric")
 
 
 @pytest.mark.parametrize(
@@ -104,8 +105,8 @@ def test_toy_refuses_what_can_not_be_symmetric(options, words):
 )
 def test_parameter_counts_of_the_literature(name, millions, digits):
     with torch.device("meta"):
-        model = models.MODELS[name]()
-    assert round(models.parameter_count(model) / 1e6, digits) == millions
+        model = networks.MODELS[name]()
+    assert round(networks.parameter_count(model) / 1e6, digits) == millions
 
 
 def stage_sizes(model, images):
@@ -125,7 +126,7 @@ def stage_sizes(model, images):
     ("padding", "sides"), [(0, [26, 24, 10, 8, 6, 4, 2]), (1, [28, 28, 14, 14, 14, 14, 14])]
 )
 def test_cnn7_map_sizes(padding, sides):
-    model = models.build("cnn7", num_classes=24, padding=padding)
+    model = networks.build("cnn7", num_classes=24, padding=padding)
     sizes = stage_sizes(model, torch.rand(1, 1, 28, 28))
     assert [sizes[f"layers.{i}"] for i in range(7)] == [(20, side, side) for side in sides]
     assert sizes["pool"] == (20, 1, 1)
@@ -133,17 +134,17 @@ def test_cnn7_map_sizes(padding, sides):
 
 
 def test_cnn7_names_the_least_image():
-    model = models.build("cnn7").eval()
+    model = networks.build("cnn7").eval()
     assert model(torch.rand(1, 1, 26, 26)).shape == (1, 10)
     with pytest.raises(ValueError, match=r"25 x 28.* 26 pixels"):
         model(torch.rand(1, 1, 25, 28))
     with pytest.raises(ValueError, match="padding is 2"):
-        models.build("cnn7", padding=2)
+        networks.build("cnn7", padding=2)
 
 
 @pytest.mark.parametrize(("name", "widen"), [("resnet8", 1), ("wrn-10-2", 2)])
 def test_residual_stages(name, widen):
-    model = models.build(name, num_classes=7, in_channels=1)
+    model = networks.build(name, num_classes=7, in_channels=1)
     sizes = stage_sizes(model, torch.rand(1, 1, 32, 32))
     assert sizes["layer1.0"] == (16 * widen, 32, 32)
     assert sizes["layer2.0"] == (32 * widen, 16, 16)
@@ -153,7 +154,7 @@ def test_residual_stages(name, widen):
 
 
 def test_option_a_shortcut_subsamples_and_pads_both_sides():
-    block = models.build("resnet8").layer2[0]
+    block = networks.build("resnet8").layer2[0]
     maps = random_images(16, 8, 8)
     passed = block.shortcut(maps)
     assert passed.shape == (2, 32, 4, 4)
@@ -165,38 +166,38 @@ def test_option_a_shortcut_subsamples_and_pads_both_sides():
 def test_building_depends_on_the_seed_alone(name):
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    first = models.build(name, seed=3).state_dict()
+    first = networks.build(name, seed=3).state_dict()
     assert torch.equal(before, torch.random.get_rng_state())
     torch.manual_seed(2)
-    again, other = models.build(name, seed=3), models.build(name, seed=4)
+    again, other = networks.build(name, seed=3), networks.build(name, seed=4)
     assert all(torch.equal(value, first[key]) for key, value in again.state_dict().items())
     assert any(not torch.equal(value, first[key]) for key, value in other.state_dict().items())
 
 
 def test_initial_weights_follow_he():
-    weight = models.build("wrn-10-8").layer3[0].conv2.weight  # (512, 512, 3, 3)
+    weight = networks.build("wrn-10-8").layer3[0].conv2.weight  # (512, 512, 3, 3)
     assert weight.std().item() == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.01)
     assert abs(weight.mean().item()) < 1e-4
     with pytest.raises(TypeError, match="LayerNorm"):
-        models.initialise(torch.nn.LayerNorm(3), 0)
+        networks.initialise(torch.nn.LayerNorm(3), 0)
 
 
 def test_unknown_names_list_near_ones():
     with pytest.raises(ValueError, match=r"'resnet4'.*Did you mean .*'resnet44'.*cnn7"):
-        models.build("resnet4")
+        networks.build("resnet4")
     with pytest.raises(ValueError, match=r"Known: .*wrn-40-8"):
-        models.build("xyz")
+        networks.build("xyz")
     with pytest.raises(TypeError):
-        models.build("cnn7", num_clases=10)
+        networks.build("cnn7", num_clases=10)
     with pytest.raises(ValueError, match="6 n"):
-        models.ResNet(21)
+        ResNet(21)
     with pytest.raises(ValueError, match="WRN-41-1"):
-        models.WideResNet(41, 1)
+        WideResNet(41, 1)
 
 
 @pytest.fixture
 def state():
-    return models.build("resnet8", seed=1).state_dict()
+    return networks.build("resnet8", seed=1).state_dict()
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "pt"])
@@ -207,7 +208,7 @@ def test_weights_round_trip(tmp_path, state, ending):
         torch.save({"state_dict": {f"module.{name}": v for name, v in halves.items()}}, path)
     else:
         safetensors.torch.save_file(halves, path)
-    model = models.load_weights(models.build("resnet8", seed=2), path)
+    model = networks.load_weights(networks.build("resnet8", seed=2), path)
     for name, value in model.state_dict().items():
         assert value.dtype == state[name].dtype
         torch.testing.assert_close(value, state[name], rtol=1e-3, atol=1e-6)
@@ -219,10 +220,10 @@ def test_weights_that_do_not_fit_name_the_first_keys(tmp_path, state):
     state["linear.bias"] = torch.zeros(3)
     del state["bn1.num_batches_tracked"]  # may be absent
     safetensors.torch.save_file(state, path)
-    model = models.build("resnet8")
+    model = networks.build("resnet8")
     kept = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(ValueError) as caught:
-        models.load_weights(model, path)
+        networks.load_weights(model, path)
     message = str(caught.value)
     assert "1 missing (conv1.weight)" in message
     assert "1 unexpected (extra)" in message
@@ -240,7 +241,7 @@ def test_pickles_with_code_are_refused(tmp_path):
 
     torch.save({"conv1.weight": Code()}, path)
     with pytest.raises(DataDamaged, match=r"weights\.pt.*could run code"):
-        models.load_weights(models.build("resnet8"), path)
+        networks.load_weights(networks.build("resnet8"), path)
     assert not ran.exists()
 
 
@@ -250,25 +251,25 @@ def test_damaged_and_foreign_weights_are_named(tmp_path, state, ending):
     torch.save(state, path) if ending == "pt" else safetensors.torch.save_file(state, path)
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(DataDamaged, match=f"weights.{ending}"):
-        models.load_weights(models.build("resnet8"), path)
+        networks.load_weights(networks.build("resnet8"), path)
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(DataDamaged, match="not a state dict"):
-        models.load_weights(models.build("resnet8"), tmp_path / "list.pt")
+        networks.load_weights(networks.build("resnet8"), tmp_path / "list.pt")
 
 
 def test_missing_weights_say_where_they_go(tmp_path, monkeypatch):
     monkeypatch.setenv("EQUIVAR_DATA", str(tmp_path))
     with pytest.raises(DataMissing) as caught:
-        models.weights_path("cifar10_resnet44")
+        networks.weights_path("cifar10_resnet44")
     message = str(caught.value)
     assert str(tmp_path / "weights" / "cifar10_resnet44.safetensors") in message
     assert "by hand" in message and "EQUIVAR_DATA" in message
     with pytest.raises(DataMissing, match=r"nowhere\.pt.*by hand"):
-        models.load_weights(models.build("resnet8"), tmp_path / "nowhere.pt")
+        networks.load_weights(networks.build("resnet8"), tmp_path / "nowhere.pt")
     path = tmp_path / "weights" / "cifar10_resnet44.pt"
     path.parent.mkdir()
     path.touch()
-    assert models.weights_path("cifar10_resnet44") == path
+    assert networks.weights_path("cifar10_resnet44") == path
 
 
 def local_file(name):
@@ -281,6 +282,6 @@ def test_local_weights_load_strictly(depth):
     path = local_file(f"weights/cifar10_resnet{depth}.safetensors")
     if path is None:
         pytest.skip("no local weights")
-    model = models.load_weights(models.build(f"resnet{depth}"), path)
+    model = networks.load_weights(networks.build(f"resnet{depth}"), path)
     for name, value in safetensors.torch.load_file(path).items():
         assert torch.equal(model.state_dict()[name].float(), value.float())

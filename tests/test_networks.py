@@ -3,7 +3,6 @@
 import pickle
 import urllib.error
 
-import huggingface_hub
 import pytest
 import safetensors.torch
 import timm
@@ -12,7 +11,6 @@ from torch import nn
 
 from equivar import networks
 from equivar.files import DataDamaged, DataMissing
-from equivar.networks import hub
 
 OWN = """
 import torch
@@ -117,10 +115,7 @@ def test_without_a_network_the_error_says_what_was_wanted(monkeypatch, tmp_path)
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(hub.urllib.request, "urlopen", offline)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", offline)
     for name, wanted in (("timm:resnet18", "timm/resnet18.a1_in1k"),
                          ("torchvision:squeezenet1_1", "squeezenet1_1-b8a52dc0.pth")):  # fmt: skip
         with pytest.raises(DataMissing, match=rf"{name} .*{wanted}.*refused.*local file.*random"):

@@ -12,17 +12,17 @@ import subprocess
 import sys
 import time
 
-import pytest
-from small_project import EARLIER, ROOT, Project, notebook
-
-sys.path.insert(0, str(ROOT / "tools"))
-
 import build_book
 import chapters
 import pages
-import parameters
-from near import Stop
-from progress import Stream
+import papermill
+import pytest
+from chapters import Stop
+from run_notebook import Stream
+from schedules import parameters_of
+from small_project import A_ROOM, CHECKED, EARLIER, ROOT, Project, notebook
+
+from equivar.runs.parameters import WrongParameter
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((ROOT / "notebooks" / "profiles").glob("*.yaml"))
@@ -49,7 +49,7 @@ def stops(done, *words):
 def test_a_chapter_declares_its_parameters_first(path):
     cells = [c for c in chapters.read(path)["cells"] if c["cell_type"] == "code"]
     assert "parameters" in cells[0]["metadata"].get("tags", [])
-    assert "profile" in parameters.declared(path)
+    assert "profile" in chapters.declared(path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -65,40 +65,83 @@ def test_a_chapter_is_stripped_and_thin(path):
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_a_profile_fits_every_chapter(path):
-    named = parameters.of_profile(ROOT, path.stem)
+    named = chapters.of_profile(ROOT, path.stem)
     assert set(named) == {chapter.stem for chapter in NOTEBOOKS}
     for chapter in NOTEBOOKS:
-        parameters.for_chapter(ROOT, chapter, path.stem)
+        found = parameters_of(chapter.stem, path.stem)
+        assert set(type(found).model_fields) == set(chapters.declared(chapter))
 
 
 # Parameters, before anything runs.
 
 
+def test_a_name_that_is_not_declared_is_refused(project):
+    project.profile({"sise": 9})
+    with pytest.raises(Stop, match=r"unknown parameter 'sise'\. Did you mean 'size'"):
+        chapters.for_chapter(project.root, project.source, "quick")
+
+
+def test_a_wrong_value_is_told_the_same_by_make_by_papermill_and_in_a_live_notebook(project):
+    """Several at once: each with the parameter's name, what it is, and what it should be."""
+    told = (
+        "parameter 'size' is 0: it should be greater than or equal to 1\n"
+        "parameter 'shifts.1' is 2.5: it should be a whole number\n"
+        "parameter 'name' is 3: it should be text"
+    )
+    wrong = {"size": 0, "shifts": [1, 2.5], "name": 3}
+    live = {"profile": "quick", "rate": 0.5, **wrong, "In": [], "words": "of a reader"}
+    with pytest.raises(WrongParameter) as caught:
+        a_room().of(live)
+    assert str(caught.value) == told
+    project.chapter(CHECKED)
+    project.profile(wrong)
+    stops(project.run(), *told.splitlines())
+    with pytest.raises(papermill.PapermillExecutionError) as plain:
+        papermill.execute_notebook(
+            project.source, None, wrong, kernel_name="python3", cwd=project.root, progress_bar=False
+        )
+    assert plain.value.evalue == told
+
+
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("name", "text", "value"),
     [
-        ({"sise": 9}, "unknown parameter 'sise'. Did you mean 'size'?"),
-        ({"size": 9.5}, "'size': 9.5 is a number, but its default 7 is a whole number"),
-        ({"size": True}, "True is true or false"),
-        ({"rate": "1e-3"}, "YAML reads 1e-3 as text"),
-        ({"rate": "fast"}, "'fast' is text"),
-        ({"shifts": 3}, "3 is a whole number, but its default [1, 2] is a list"),
-        ({"shifts": ["a"]}, "a list whose first item is text"),
-        ({"name": 3}, "'name': 3 is a whole number, but its default 'a' is text"),
+        ("shifts", "[3, 4]", (3, 4)),
+        ("shifts", "(3,)", (3,)),
+        ("size", "5", 5),
+        ("size", "'4'", "it should be a whole number"),
+        ("size", "true", "it should be a whole number"),
+        ("size", "5.0", "it should be a whole number"),
+        ("rate", "1e-3", 1e-3),
+        ("rate", "2", 2.0),
+        ("rate", "fast", "it should be a number"),
+        ("shifts", "3", "it should be a list"),
+        ("shifts", "a", "it should be a list"),
+        ("name", "7", "7"),
+        ("name", "[1]", "[1]"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused(project, values, words):
-    project.profile(values)
-    with pytest.raises(Stop) as stop:
-        parameters.for_chapter(project.root, project.source, "quick")
-    assert words in str(stop.value)
+def test_a_text_is_read_as_what_belongs_there(name, text, value):
+    values = {"profile": "quick", "size": 7, "rate": 0.5, "shifts": [1, 2], "name": "a"}
+    if isinstance(value, str) and "should" in value:
+        with pytest.raises(WrongParameter, match=f"parameter '{name}.*{value}"):
+            a_room().of(values | {name: text})
+    else:
+        assert getattr(a_room().of(values | {name: text}), name) == value
 
 
-def test_values_that_fit_are_taken(project):
-    project.profile({"rate": 1, "shifts": [3]})
-    overrides = [("size", "5"), ("name", "7")]
-    values = parameters.for_chapter(project.root, project.source, "quick", overrides)
-    assert values == {"rate": 1, "shifts": [3], "size": 5, "name": "7", "profile": "quick"}
+def a_room():
+    """The parameters of the small project's chapter."""
+    namespace = {"__name__": "a_room"}
+    exec(A_ROOM, namespace)
+    return namespace["Parameters"]
+
+
+def test_texts_of_a_command_line_reach_the_chapter(project):
+    project.chapter(CHECKED)
+    done = project.run("-p", "shifts", "[3, 4]", "-p", "name", "7")
+    assert done.returncode == 0, done.stderr
+    assert "shifts=(3, 4) name='7'" in done.stdout
 
 
 def test_a_mistyped_profile_chapter_or_parameter_stops_the_runner(project):
@@ -172,7 +215,7 @@ def test_a_stopped_run_takes_its_kernel_with_it(project):
     project.chapter("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)")
     command = [sys.executable, "tools/run_notebook.py", "notebooks/01-a.ipynb"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=project.root, **pipes) as runner:
+    with subprocess.Popen(command, cwd=project.root, env=project.env, **pipes) as runner:
         line = next(line for line in runner.stdout if "pid" in line and "print" not in line)
         runner.send_signal(signal.SIGTERM)
         _, errors = runner.communicate(timeout=30)
@@ -220,7 +263,7 @@ ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceba
 )
 def test_an_incomplete_chapter_stays_out_of_the_book(project, changes, words):
     executed(project, **changes)
-    values = parameters.of_profile(project.root, "quick")
+    values = chapters.of_profile(project.root, "quick")
     with pytest.raises(Stop) as stop:
         chapters.check(project.root, project.executed, "quick", values)
     assert words in str(stop.value)
@@ -255,10 +298,33 @@ def test_a_book_replaces_the_last_one(project):
     assert done.returncode == 0, done.stderr
     page = (project.html.parent / "notebooks" / "01-a.html").read_text()
     assert "Made under the profile <strong>quick</strong>" in page
-    assert "/edit/main/notebooks/01-a.ipynb" in page
+    assert "/edit/main/" not in page and "colab.research" not in page  # of no public repository
     download = project.html.parent / "_sources" / "notebooks" / "01-a.ipynb"
     assert download.read_text() == project.source.read_text()
     assert EARLIER not in project.html.read_text()
+
+
+@pytest.mark.parametrize(
+    ("origin", "url"),
+    [
+        ("https://github.com/someone/some-book.git", "https://github.com/someone/some-book"),
+        ("git@github.com:someone/book", "https://github.com/someone/book"),
+        ("ssh://git@gitlab.com/group/sub/book.git", "https://gitlab.com/group/sub/book"),
+        ("https://token@github.com/someone/book", ""),
+        ("https://git.example.org/someone/book", ""),
+        ("/srv/git/book.git", ""),
+        ("", ""),
+    ],
+)
+def test_links_lead_to_the_checkouts_own_public_origin(tmp_path, monkeypatch, origin, url):
+    monkeypatch.setattr(build_book, "ROOT", tmp_path)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    if origin:
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", origin], check=True)
+    assert build_book.public_origin() == url
+    settings = build_book.settings_of(ROOT / "book", "quick")
+    assert settings.get("repository", {}).get("url", "") == url
+    assert ("launch_buttons" in settings) == url.startswith("https://github.com")
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ from PIL import Image
 from torch import nn
 
 import equivar
-from equivar import cli, experiments, figures, models
-from equivar.experiments.orbits import orbit_runs
-from equivar.experiments.planted import planted_network, smooth_noise
-from equivar.profiles import Orbits
-from equivar.store import Store
+from equivar import cli, networks
+from equivar.chapters import c10_orbits
+from equivar.chapters.c10_orbits.planted import planted_network, smooth_noise
+from equivar.runs import Store
 
 orbits = importlib.import_module("equivar.orbits")
 decision = importlib.import_module("equivar.orbits.decision")
@@ -45,7 +44,7 @@ def found(model, images=IMAGES, layers=None, **options):
 
 @pytest.mark.parametrize("options", [{}, {"over": "dataset"}, {"matching": "assignment"}], ids=str)
 def test_the_equivariant_network_is_all_orbits(options):
-    table, _ = found(models.build("toy-equivariant"), **options)
+    table, _ = found(networks.build("toy-equivariant"), **options)
     assert (table["kind"] == "orbit").all() and table["found"].all()
     assert table.groupby("layer")["length"].sum().tolist() == [8, 16, 16]
     first = table["members"].str.split().str[0].astype(int)
@@ -59,7 +58,7 @@ def test_the_equivariant_network_is_all_orbits(options):
 
 @pytest.mark.parametrize("options", [{}, {"over": "dataset"}, {"matching": "assignment"}], ids=str)
 def test_the_invariant_network_is_all_fixed(options):
-    table, _ = found(models.build("toy-invariant"), **options)
+    table, _ = found(networks.build("toy-invariant"), **options)
     assert (table["kind"] == "fixed").all() and table["found"].all()
     assert table.groupby("layer").size().tolist() == [8, 16, 16]
     np.testing.assert_allclose(table["weakest"], 1, atol=1e-5)
@@ -88,14 +87,14 @@ def test_members_come_in_the_order_of_the_turn():
     ],
 )
 def test_planted_groups_are_found_and_few_others(channels, size, inputs, planted):
-    result = experiments.false_discoveries(60, channels, size, inputs, planted, seed=1)
+    result = c10_orbits.false_discoveries(60, channels, size, inputs, planted, seed=1)
     for length, kind in ((4, "orbit"), (2, "pair"), (1, "fixed")):
         assert result[f"found_{kind}"].eq(planted.count(length)).all(), kind
     assert result["false_share"].mean() <= 0.05
 
 
 def test_a_smaller_rate_finds_no_more():
-    loose, strict = (experiments.false_discoveries(20, planted=(4, 2), rate=r) for r in (0.5, 1e-4))
+    loose, strict = (c10_orbits.false_discoveries(20, planted=(4, 2), rate=r) for r in (0.5, 1e-4))
     assert (
         strict.drop(columns="false_share").sum().sum()
         < loose.drop(columns="false_share").sum().sum()
@@ -232,7 +231,7 @@ def test_shares_of_channels():
 
 
 def test_a_picture_along_an_orbit_is_the_same_twice():
-    model = models.build("toy-equivariant")
+    model = networks.build("toy-equivariant")
     maps, turned = orbits.along_orbit(model, "layers.1", IMAGES[0], (4, 7, 6, 5))
     assert maps.shape == turned.shape == (4, 17, 17)
     np.testing.assert_allclose(maps, turned, atol=1e-5)
@@ -314,7 +313,7 @@ def test_default_layers_without_orbits_are_left_out_and_told():
 )
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
-        found(models.build("toy-equivariant"), **{"images": IMAGES, **options})
+        found(networks.build("toy-equivariant"), **{"images": IMAGES, **options})
 
 
 def test_a_network_without_convolutions_has_no_first_one():
@@ -389,7 +388,7 @@ CHAPTER = COMMON | {
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
-    return experiments.orbits_by_network(Orbits(**CHAPTER), Store(root / "runs", results=root))
+    return c10_orbits.tables(c10_orbits.Parameters(**CHAPTER), Store(root / "runs", results=root))
 
 
 def test_every_network_of_the_chapter_is_searched(results):
@@ -399,38 +398,38 @@ def test_every_network_of_the_chapter_is_searched(results):
     assert set(table["matching"]) == {"maximum"}  # as in the paper
     first = table[table["part"] == "first"].groupby("network")["layer"].nunique()
     assert first.eq(1).all() and len(first) == 4
-    names = [str(run) for run in orbit_runs(Orbits(**CHAPTER))]
+    names = [str(run) for run in c10_orbits.runs(c10_orbits.Parameters(**CHAPTER))]
     assert len(set(names)) == 4
 
 
 def test_pictures_are_kept_with_the_run(results):
-    image, maps, turned, members = experiments.picture_along(results, "toy")
+    image, maps, turned, members = c10_orbits.picture_along(results, "toy")
     assert image.shape == (32, 32, 3) and image.min() >= 0 and image.max() <= 1
     np.testing.assert_allclose(maps, turned, atol=1e-3)
-    filters = experiments.filters_in(results, "toy")
+    filters = c10_orbits.filters_in(results, "toy")
     assert set(filters) == set(range(8)) and filters[0].shape == (3, 5, 5)
     for one, other in itertools.pairwise(members):
         turned_filter = np.rot90(filters[one], -1, axes=(1, 2))
         np.testing.assert_allclose(turned_filter, filters[other], atol=1e-3)
     with pytest.raises(ValueError, match="no orbit was found"):
-        experiments.picture_along(results, "another")
+        c10_orbits.picture_along(results, "another")
 
 
 def test_the_pictures_can_be_drawn(results):
     table = results.tables["orbits"]
     table = table[table["matching"] == "maximum"]
     toy = table[(table["network"] == "toy") & (table["part"] == "first")]
-    filters = experiments.filters_in(results, "toy")
+    filters = c10_orbits.filters_in(results, "toy")
     for figure in (
-        figures.orbit_filters(filters, toy, "toy"),
-        figures.orbit_wheels(filters, toy),
-        figures.orbit_maps(*experiments.picture_along(results, "toy")),
-        figures.orbit_shares(orbits.shares(table, ("network",))),
-        figures.group_law(table),
+        c10_orbits.orbit_filters(filters, toy, "toy"),
+        c10_orbits.orbit_wheels(filters, toy),
+        c10_orbits.orbit_maps(*c10_orbits.picture_along(results, "toy")),
+        c10_orbits.orbit_shares(orbits.shares(table, ("network",))),
+        c10_orbits.group_law(table),
     ):
         figure.canvas.draw()
         matplotlib.pyplot.close(figure)
-    for draw in (figures.orbit_filters, figures.orbit_wheels):
+    for draw in (c10_orbits.orbit_filters, c10_orbits.orbit_wheels):
         with pytest.raises(ValueError, match="found"):
             draw(filters, toy[:0])
 
@@ -445,12 +444,12 @@ def test_the_pictures_can_be_drawn(results):
 )
 def test_wrong_values_are_named(values, named):
     with pytest.raises(ValueError, match=named):
-        Orbits(**CHAPTER | values)
+        c10_orbits.Parameters(**CHAPTER | values)
 
 
 def test_the_example_has_what_was_planted():
-    filters, found = experiments.planted_example()
+    filters, found = c10_orbits.planted_example()
     groups = {frozenset(map(int, text.split())) for text in found["members"]}
     planted = [range(4), range(4, 8), (8, 9), (10, 11), (12,), (13,), (14,)]
     assert groups == {frozenset(group) for group in planted}
-    figures.orbit_filters(filters, found).canvas.draw()
+    c10_orbits.orbit_filters(filters, found).canvas.draw()

@@ -2,17 +2,13 @@
 
 import re
 import shutil
-import sys
 
+import make_pdf
 import pytest
 import yaml
 from browser import CHROME
-from small_project import EARLIER, ROOT, Project
-
-sys.path.insert(0, str(ROOT / "tools"))
-
-import make_pdf
-from near import Stop
+from chapters import Stop
+from small_project import EARLIER, Project
 
 
 def test_without_a_browser_the_error_says_what_to_install(monkeypatch):

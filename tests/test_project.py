@@ -1,11 +1,10 @@
 """What must go together in the repository: the lock, the environments, the book's contents."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
+import chapters
 import pytest
 import yaml
 from packaging.markers import default_environment
@@ -13,9 +12,6 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import staging  # noqa: E402
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"].values()
@@ -53,7 +49,7 @@ def test_conda_users_get_the_same_lock():
 
 
 def test_the_book_holds_every_chapter():
-    staging.chapters_of(ROOT)
+    chapters.chapters_of(ROOT)
 
 
 def test_every_profile_is_explained_in_the_book():
@@ -67,11 +63,3 @@ def test_ci_calls_the_two_commands_of_the_readme():
     readme = (ROOT / "README.md").read_text()
     assert re.findall(r"^make \w+", script, re.MULTILINE) == ["make test", "make all"]
     assert "    make all " in readme and "    make test " in readme
-
-
-def test_a_chapter_that_only_draws_does_not_wait_for_the_libraries_of_networks():
-    asked = "import sys; from equivar import claims, experiments, figures; print(*sys.modules)"
-    command = [sys.executable, "-c", asked]
-    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert "equivar.figures" in loaded.split()
-    assert not {"timm", "torchvision", "sklearn", "huggingface_hub"} & set(loaded.split())

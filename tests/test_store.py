@@ -12,9 +12,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from equivar import datasets, models, training
-from equivar.store import Busy, Made, RunDamaged, Spec, Store, folder
-from equivar.store.shelf import CHECKPOINT
+from equivar import data as datasets
+from equivar import networks, training
+from equivar.runs import Busy, Made, RunDamaged, Spec, Store, folder
+from equivar.runs.store import CHECKPOINT
 
 SPEC = Spec("trial", 1, {"epochs": 2, "augment": ["crop"]}, {"digits train": "ab12"})
 TABLE = pd.DataFrame({"layer": ["a", "b"], "score": [0.1, float("nan")]})
@@ -227,7 +228,7 @@ def digits():
 
 def train(digits, path, epochs=2, **options):
     """A short training; the network and its history."""
-    model = models.build("cnn7", seed=1)
+    model = networks.build("cnn7", seed=1)
     defaults = {"lr": 0.01, "optimizer": "adam", "progress": False, "checkpoint": path}
     return model, training.train(model, digits, epochs=epochs, **{**defaults, **options})
 
@@ -292,7 +293,7 @@ def test_a_run_that_diverges_keeps_its_last_good_state(digits, tmp_path):
 
         def __init__(self):
             super().__init__()
-            self.net, self.calls = models.build("cnn7", seed=1), 0
+            self.net, self.calls = networks.build("cnn7", seed=1), 0
 
         def forward(self, images):
             self.calls += self.training

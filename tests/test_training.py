@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from equivar import datasets, models, training
-from equivar.datasets import ImageData
+from equivar import data as datasets
+from equivar import networks, training
+from equivar.data import ImageData
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 CPU = torch.device("cpu")
@@ -33,7 +34,7 @@ def same_weights(first, second):
 
 
 def test_training_learns_and_reports(digits):
-    model = models.build("cnn7")
+    model = networks.build("cnn7")
     held_out = datasets.load("digits", "test")
     history = quick(model, digits, epochs=3, schedule="one-cycle", validation=held_out)
     assert history["epoch"].tolist() == [1, 2, 3]
@@ -51,7 +52,7 @@ def test_same_seed_same_weights_bit_by_bit(digits, optimizer):
     for global_seed, seed in ((1, 0), (2, 0), (3, 1)):
         torch.manual_seed(global_seed)
         before = torch.random.get_rng_state()
-        model = models.build("resnet8", in_channels=1)
+        model = networks.build("resnet8", in_channels=1)
         quick(model, data, seed=seed, **options)
         assert torch.equal(before, torch.random.get_rng_state())
         trained.append(model)
@@ -116,7 +117,7 @@ def test_snapshots_are_the_weights_after_1_2_4_epochs_and_the_last(digits, tmp_p
     assert training.snapshot_epochs(8) == (0, 1, 2, 4, 8)
     assert training.snapshot_epochs(100) == (0, 1, 2, 4, 8, 16, 32, 64, 100)
     data = digits.subset(64)
-    drawn, model = (models.build("resnet8", in_channels=1) for _ in range(2))
+    drawn, model = (networks.build("resnet8", in_channels=1) for _ in range(2))
     quick(model, data, epochs=3, snapshots=tmp_path)
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == [f"snapshot-{epoch:04d}.safetensors" for epoch in (0, 1, 2, 3)]
@@ -125,7 +126,7 @@ def test_snapshots_are_the_weights_after_1_2_4_epochs_and_the_last(digits, tmp_p
         for name, value in network.state_dict().items():
             wanted = value.half() if value.ndim > 1 else value
             assert torch.equal(found[name], wanted) and found[name].dtype == wanted.dtype
-    one = models.build("resnet8", in_channels=1)
+    one = networks.build("resnet8", in_channels=1)
     schedule = {"schedule": "steps", "milestones": ()}
     quick(one, data, epochs=1, **schedule)  # with a constant rate, the first epoch of three
     found = safetensors.torch.load_file(tmp_path / files[1])
@@ -231,30 +232,30 @@ def test_schedules():
     ],
 )
 def test_a_wrong_recipe_is_refused(digits, options, words):
-    model = models.build("cnn7")
+    model = networks.build("cnn7")
     with pytest.raises(ValueError, match=words):
         quick(model, digits.subset(8), **options)
-    assert same_weights(model, models.build("cnn7"))
+    assert same_weights(model, networks.build("cnn7"))
 
 
 def test_unknown_option_is_refused(digits):
     with pytest.raises(TypeError, match="momentun"):
-        quick(models.build("cnn7"), digits.subset(8), momentun=0.5)
+        quick(networks.build("cnn7"), digits.subset(8), momentun=0.5)
 
 
 def test_data_that_do_not_fit_the_model_are_named(digits):
     with pytest.raises(ValueError, match=r"digits \(train\) has no images"):
-        quick(models.build("cnn7"), digits.subset(0))
+        quick(networks.build("cnn7"), digits.subset(0))
     with pytest.raises(ValueError, match="labels up to 9, but the model has 6 outputs"):
-        quick(models.build("cnn7", num_classes=6), digits)
+        quick(networks.build("cnn7", num_classes=6), digits)
     with pytest.raises(ValueError, match=r"does not take images \(1, 28, 28\) of digits"):
-        quick(models.build("resnet8"), digits)
+        quick(networks.build("resnet8"), digits)
     with pytest.raises(ValueError, match="not class scores"):
-        training.accuracy(models.build("toy-invariant", in_channels=1), digits.subset(2))
+        training.accuracy(networks.build("toy-invariant", in_channels=1), digits.subset(2))
 
 
 def test_a_diverging_loss_names_epoch_and_step(digits):
-    model = models.build("cnn7")
+    model = networks.build("cnn7")
     with torch.no_grad():
         model.linear.bias.fill_(float("nan"))
     with pytest.raises(training.TrainingDiverged, match="nan in epoch 1, step 1"):
@@ -275,7 +276,7 @@ def test_local_weights_classify_local_images():
     root = next((r for r in roots if all((r / name).exists() for name in needed)), None)
     if root is None:
         pytest.skip("no local weights and images")
-    model = models.load_weights(models.build("resnet20"), root / needed[0])
+    model = networks.load_weights(networks.build("resnet20"), root / needed[0])
     data = datasets.load("cifar10-train-head", root=root).subset(200)
     images = data.normalised(mean=datasets.IMAGENET_MEAN, std=datasets.IMAGENET_STD)
     with torch.inference_mode():

@@ -2,9 +2,12 @@
 
 Stages the book and the executed chapters in the layout of the repository, checks the chapters,
 runs Jupyter Book on them, checks the pages, and only then puts them in place of the last ones.
+The stage is a folder of its own because the pages need what is made from the runs (`generated`),
+and so that relative paths, and the links to the sources made from them, mean the same in both.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -15,15 +18,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import chapters
-import openings
+import generated
 import pages
-import provenance
-import staging
-import summaries
+import yaml
+from chapters import Stop, chapters_of, check, of_profile, read, text
 from filelock import FileLock
-from near import Stop
-from parameters import of_profile
+from run_notebook import verdicts_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = "jupyter-book-"
@@ -68,24 +68,22 @@ def alone(profile):
 def staged(profile):
     """The folder that Jupyter Book reads, its chapters, and what is wrong with some of them."""
     values = of_profile(ROOT, profile)
-    names = staging.chapters_of(ROOT)
+    names = chapters_of(ROOT)
     folder = ROOT / "_build" / profile
     problems = {}
     for name in names:
         try:
-            chapters.check(ROOT, folder / "notebooks" / f"{name}.ipynb", profile, values)
+            check(ROOT, folder / "notebooks" / f"{name}.ipynb", profile, values)
         except Stop as stop:
             problems[name] = stop
     done = [name for name in names if name not in problems]
     if not done:
         raise next(iter(problems.values()))
     print(f"book  {len(done)} of {len(names)} chapters of {profile} are complete", flush=True)
-    stage = staging.make(ROOT, folder, profile, done)
+    stage = make_stage(ROOT, folder, profile, done)
     for name, problem in problems.items():
-        staging.in_its_place(ROOT / "notebooks" / f"{name}.ipynb", problem, stage)
-    rows = summaries.write(stage, ROOT, profile, done)
-    provenance.write(stage, ROOT, done)
-    openings.insert(stage, done, rows)
+        in_its_place(ROOT / "notebooks" / f"{name}.ipynb", problem, stage)
+    generated.write(stage, ROOT, profile, done)
     return stage, names, problems
 
 
@@ -129,6 +127,69 @@ def swap(new, old):
             before.rename(old)
         raise
     shutil.rmtree(before, ignore_errors=True)
+
+
+def make_stage(root, folder, profile, names):
+    """Fill _build/<profile>/stage from nothing; its path."""
+    stage = folder / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    skip = shutil.ignore_patterns("__pycache__", "_generated")
+    shutil.copytree(root / "book", stage / "book", ignore=skip)
+    shutil.copytree(root / "equivar", stage / "equivar", ignore=skip)
+    (stage / "notebooks").mkdir()
+    for name in names:
+        executed = folder / "notebooks" / f"{name}.ipynb"
+        for path in (executed, verdicts_of(executed)):
+            if path.exists():
+                shutil.copy2(path, stage / "notebooks")
+    shutil.copy2(root / "book" / "_toc.yml", stage / "_toc.yml")
+    settings = settings_of(stage / "book", profile)
+    (stage / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return stage
+
+
+def in_its_place(source, problem, stage):
+    """A page with the chapter's title that says what is wrong with it, and how to mend it."""
+    notebook = read(source)
+    title = text(notebook["cells"][0]).splitlines()[0]
+    words = "\n".join(["```{warning}", "This chapter is missing.", "", str(problem), "```"])
+    page = {"cell_type": "markdown", "id": "missing", "metadata": {}}
+    notebook["cells"] = [page | {"source": f"{title}\n\n{words}"}]
+    target = stage / "notebooks" / source.name
+    target.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def settings_of(book, profile):
+    """The settings, with the profile on top of every page, and links to a public repository."""
+    settings = yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))
+    notes = yaml.safe_load((book / "profiles.yml").read_text(encoding="utf-8"))
+    note = notes.get(profile, "")
+    line = f"Made under the profile <strong>{profile}</strong>" + (f": {note}" if note else "")
+    settings["html"]["announcement"] = line
+    settings["sphinx"]["config"]["html_theme_options"]["announcement"] = line
+    url = public_origin()
+    if url:  # without it there are no such buttons
+        settings["repository"] = {"url": url, "branch": "main", "path_to_book": ""}
+        settings["html"] |= {"use_repository_button": True, "use_edit_page_button": True}
+    if url and url.startswith("https://github.com/"):  # which is all that Colab opens
+        settings["launch_buttons"] = {"colab_url": "https://colab.research.google.com"}
+    return settings
+
+
+def public_origin():
+    """The address of the repository that this checkout comes from, for a browser; "" if it is none.
+
+    Of the hosts whose addresses Jupyter Book knows.
+    """
+    command = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
+    if not shutil.which("git"):
+        return ""
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = re.fullmatch(
+        r"(?:https://|ssh://git@|git@)((?:github|gitlab)\.com)[:/]([\w.-]+/[\w./-]+?)(?:\.git)?/?",
+        done.stdout.strip(),
+    )
+    return f"https://{found[1]}/{found[2]}" if found else ""
 
 
 def main(argv=None):

@@ -1,13 +1,115 @@
-"""Whether an executed chapter may go into the book.
+"""The chapters as notebooks: their parameters under a profile, and whether one may go into a book.
 
-Jupyter Book prints an error in a cell like any other output, and papermill calls a notebook
-complete whose kernel was killed. So every cell is looked at.
+papermill only warns of a parameter that a notebook does not have, so names are checked here; values
+are checked by the chapter itself, in its first cell with code. Jupyter Book prints an error in a
+cell like any other output, and papermill calls a notebook complete whose kernel was killed, so
+every cell of an executed notebook is looked at.
 """
 
+import ast
 import json
+from pathlib import Path
 
-from near import Stop
-from parameters import declared
+import yaml
+
+from equivar.names import unknown_name
+
+
+class Stop(Exception):
+    """An error of the person's making: shown as its message alone, without a traceback."""
+
+
+def unknown(kind, name, known):
+    """The sentence for a name that is not among the known ones."""
+    return str(unknown_name(kind, name, sorted(known)))
+
+
+def declared(notebook):
+    """The names and default values in the cell tagged `parameters`, a mapping."""
+    cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    if len(tagged) != 1:
+        raise Stop(f"{notebook}: {len(tagged)} cells are tagged 'parameters', not one")
+    defaults = {}
+    for line in ast.parse("".join(tagged[0]["source"])).body:
+        if not isinstance(line, ast.Assign) or len(line.targets) != 1:
+            raise Stop(f"{notebook}: the parameters cell may hold assignments only")
+        try:
+            defaults[line.targets[0].id] = ast.literal_eval(line.value)
+        except (AttributeError, ValueError):
+            found = ast.unparse(line)
+            raise Stop(f"{notebook}: not a name and a literal value: {found}") from None
+    return defaults
+
+
+def of_profile(root, profile):
+    """What a profile sets, {chapter: {parameter: value}}."""
+    folder = Path(root) / "notebooks" / "profiles"
+    there = [path.stem for path in folder.glob("*.yaml")]
+    if profile not in there:  # also where it is a path: folders are named by it
+        raise Stop(unknown("profile", profile, there))
+    path = folder / f"{profile}.yaml"
+    try:
+        chapters = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise Stop(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(chapters, dict) or not all(
+        isinstance(value, dict) for value in chapters.values()
+    ):
+        raise Stop(f"{path.name} must map each chapter to a mapping (an empty one is {{}})")
+    return chapters
+
+
+def contents(root):
+    """book/_toc.yml."""
+    return yaml.safe_load((root / "book" / "_toc.yml").read_text(encoding="utf-8"))
+
+
+def files_of(toc):
+    """Every page that the table of contents names, in order, from all its levels."""
+    for key in ("parts", "chapters", "sections"):
+        for entry in toc.get(key, []):
+            if "file" in entry:
+                yield entry["file"]
+            yield from files_of(entry)
+
+
+def chapters_of(root):
+    """The names of the chapters in the table of contents; each notebook must be one."""
+    named = [
+        file.removeprefix("notebooks/")
+        for file in files_of(contents(root))
+        if file.startswith("notebooks/")
+    ]
+    there = {path.stem for path in (root / "notebooks").glob("*.ipynb")}
+    for name in named:
+        if name not in there:
+            raise Stop("book/_toc.yml: " + unknown("chapter", name, there))
+    left_out = sorted(there.difference(named))
+    if left_out:
+        raise Stop(f"book/_toc.yml leaves out notebooks/{left_out[0]}")
+    return named
+
+
+def for_chapter(root, notebook, profile, overrides=()):
+    """What to run a chapter with beside its defaults: the profile's values, and `overrides`.
+
+    overrides: (name, text) as on a command line. Names are checked here, values by the chapter's
+    `Parameters`, which also read a text that is a list or a number.
+    """
+    stem = Path(notebook).stem
+    chapters = of_profile(root, profile)
+    if stem not in chapters:
+        raise Stop(
+            f"profiles/{profile}.yaml: no entry for this chapter ('{stem}: {{}}' runs its "
+            f"defaults): " + unknown("chapter", stem, chapters)
+        )
+    values = {**chapters[stem], **dict(overrides), "profile": profile}
+    defaults = declared(notebook)
+    for name in values:
+        if name not in defaults:
+            raise Stop(str(unknown_name("parameter", str(name), defaults)))
+    return values
 
 
 def read(path):

@@ -8,11 +8,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from near import Stop
-from parameters import declared, for_chapter, of_profile
+from chapters import Stop, declared, for_chapter, of_profile
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMING_DATA = ("data", "train_data", "images")
+NAMING_DATA = ("data", "train_data", "images", "imagenet_data")
 
 
 def arguments(argv=None):
@@ -29,20 +28,23 @@ def chapters(profile):
             yield declared(notebook) | for_chapter(ROOT, notebook, profile)
 
 
-def texts(value):
-    """A parameter's texts: itself, or those of a list."""
-    values = value if isinstance(value, list | tuple) else [value]
-    return [text for text in values if isinstance(text, str)]
+def tables(values):
+    """A mapping of parameters and all mappings inside it: tables of networks, other chapters'."""
+    if isinstance(values, dict):
+        yield values
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, dict | list | tuple):
+            yield from tables(value)
 
 
 def needed(profile):
     """Names of data sets that lie in files, names of weights that do, and networks of a hub."""
-    from equivar.datasets import DATASETS  # late: a mistyped name is told at once
+    from equivar.data import DATASETS  # late: a mistyped name is told at once
 
     data, weights, hub = {}, {}, {}
-    for values in chapters(profile):
-        for name in (text for key in NAMING_DATA for text in texts(values.get(key))):
-            if name in DATASETS and DATASETS[name].find:
+    for values in (table for of in chapters(profile) for table in tables(of)):
+        for name in (values.get(key) for key in NAMING_DATA):
+            if isinstance(name, str) and name in DATASETS and DATASETS[name].find:
                 data[name] = None
         for network, name in networks(values):
             if name.partition(":")[0] == "hub":
@@ -53,12 +55,12 @@ def needed(profile):
 
 
 def networks(values):
-    """(network, weights) of a chapter: a single one, a table {network: weights}, or rows."""
-    several = values.get("networks", [])
-    if isinstance(several, dict):
-        return list(several.items())
-    rows = [row for row in [values, *several] if row.get("weights")]
-    return [(row.get("network", row["weights"]), row["weights"]) for row in rows]
+    """(network, weights) that a table names: a single one, or as {network: weights}."""
+    several = values.get("networks")
+    found = list(several.items()) if isinstance(several, dict) else []
+    if values.get("weights"):
+        found.append((values.get("network", values["weights"]), values["weights"]))
+    return found
 
 
 class Report:
@@ -81,8 +83,8 @@ class Report:
 
 def get_data_set(name, report):
     """Look for all splits of a data set, fetch what is missing, verify and report."""
-    from equivar.datasets import DATASETS
-    from equivar.datasets.registry import FILES
+    from equivar.data import DATASETS
+    from equivar.data.registry import FILES
 
     before = {split: look(name, split, report.root)[0] for split in DATASETS[name].splits}
     absent = [split for split, state in before.items() if state == "missing"]
@@ -102,7 +104,7 @@ def get_data_set(name, report):
 
 def look(name, split, root):
     """(there, verified or not), (missing, what) or (damaged, what) for a split."""
-    from equivar import datasets
+    from equivar import data as datasets
 
     try:
         known = datasets.verify(name, split, root)
@@ -114,14 +116,14 @@ def look(name, split, root):
 
 
 def missing_files(name, split, root):
-    from equivar.datasets.registry import FILES
+    from equivar.data.registry import FILES
 
     return [f for f in FILES.get((name, split), ()) if not (root / f.needed).exists()]
 
 
 def fetch(files, root):
     """Fetch those that have an address, and tell what failed."""
-    from equivar.datasets.fetch import alone, obtain
+    from equivar.data.fetch import alone, obtain
 
     files = [file for file in files if file.download]
     if not files:
@@ -135,10 +137,10 @@ def fetch(files, root):
 
 def get_weights(name, report):
     """Look for weights; those of the registry are verified. None can be fetched."""
-    from equivar.datasets.identity import file_digests
-    from equivar.datasets.registry import WEIGHTS
+    from equivar.data.identity import file_digests
+    from equivar.data.registry import WEIGHTS
     from equivar.files import DataMissing
-    from equivar.models import weights_path
+    from equivar.networks import weights_path
 
     item, file = f"weights {name}", WEIGHTS.get(name)
     try:
@@ -161,7 +163,7 @@ def get(profile):
     if not data and not weights and not hub:
         print(f"profile {profile} needs no files: its data come with the package")
         return 0
-    from equivar.datasets import data_root
+    from equivar.data import data_root
 
     report = Report(data_root().resolve())
     print(f"profile {profile}, data root {report.root}", flush=True)

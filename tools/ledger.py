@@ -1,33 +1,34 @@
 """The verdicts of all profiles: python tools/ledger.py --profile standard
 
-A chapter glues each verdict under `claim-<id>` (equivar/reporting.py); what is claimed is in
-book/claims.yml. Read from the executed chapters of a profile they make data/results/<profile>/
-claims.csv, which is committed, and the tables of README.md and of the book. So no verdict is ever
-typed into prose. The README's picture is taken from a chapter in the same way.
+A chapter leaves its verdicts as JSON beside the executed notebook (equivar/verdicts/report.py);
+what is claimed stands in its room (equivar/chapters). Read from the executed chapters of a profile
+they make data/results/<profile>/claims.csv, which is committed, and the tables of README.md and of
+the book. So no verdict is ever typed into prose. The README's picture is taken from a chapter.
 """
 
 import argparse
-import ast
 import base64
 import csv
 import json
 import math
+import re
 import sys
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 
-import staging
-import yaml
-from near import Stop, unknown
+from chapters import Stop, chapters_of, read, unknown
+from run_notebook import verdicts_of
+
+from equivar.verdicts import SIGNS, VERDICTS, Verdict, claim_b2
+from equivar.verdicts.report import WAYS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("paper", "standard", "quick")  # the best first
-VERDICTS = ("supported", "contradicted", "inconclusive", "not judged")
-WAYS = ("worded", "above")
-PLAIN = ("text/plain", "application/papermill.record/text/plain")
 FILE = "claims.csv"
 COVER = ("08-readings", "fig-matching")  # chapter and figure
 PICTURE = "book/_static/cover.png"
+START, END = "<!-- claims -->", "<!-- end of claims -->"
 
 
 @dataclass(frozen=True)
@@ -44,77 +45,64 @@ class Row:
     chapter: str
 
 
-def glued(notebook):
-    """The texts that a notebook glued, {key: text}."""
-    found = {}
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            texts = [output["data"][mime] for mime in PLAIN if mime in output.get("data", {})]
-            if name and texts:
-                found[name] = unquoted("".join(texts[0]))
-    return found
+@cache
+def wording():
+    """What is claimed, {claim: equivar.verdicts.Claim}, in the order of the paper's sections."""
+    from equivar.chapters import room, rooms  # late: they import PyTorch
+    from equivar.verdicts.kept import CLAIMS
+
+    found = dict(CLAIMS)
+    for number in rooms():
+        found |= room(number).CLAIMS
+    return {claim: found[claim] for claim in sorted(found, key=_place)}
 
 
-def unquoted(text):
-    """A glued string is stored as Python writes it, with quotes."""
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, str) else text
+def _place(claim):
+    """4.3a before 4.10a before B2."""
+    return [(not part.isdigit(), part.zfill(4)) for part in re.findall(r"\d+|\D+", claim)]
 
 
 def claims_in(notebook):
-    """The rows of one executed chapter. Stop: a verdict that is none, or without a reason."""
+    """The rows of one executed chapter. Stop: there are none, or one is no verdict with reason."""
+    path = verdicts_of(notebook)
     rows = []
-    for key, text in glued(notebook).items():
-        if not key.startswith("claim-"):
-            continue
-        for judged, facts in json.loads(text).items():
-            row = Row(judged=judged, chapter=notebook.stem, **facts)
-            where = f"{notebook.stem}: claim {row.claim}: "
-            if row.verdict not in VERDICTS:
-                raise Stop(where + unknown("verdict", row.verdict, VERDICTS))
-            if not row.reason:
-                raise Stop(where + "a verdict, but no reason")
-            rows.append(row)
+    for facts in json.loads(path.read_text(encoding="utf-8")) if path.exists() else ():
+        numbers = {name: math.nan for name, value in facts.items() if value is None}
+        row = Row(chapter=notebook.stem, **facts | numbers)
+        where = f"{notebook.stem}: claim {row.claim}: "
+        if row.verdict not in VERDICTS:
+            raise Stop(where + unknown("verdict", row.verdict, VERDICTS))
+        if not row.reason:
+            raise Stop(where + "a verdict, but no reason")
+        if row.claim not in wording():
+            raise Stop(f"{row.chapter}: its room has no {unknown('claim', row.claim, wording())}")
+        rows.append(row)
     return rows
 
 
-def of_chapters(notebooks, wording):
+def of_chapters(notebooks):
     """The rows of executed chapters, and of B2, which speaks of all of them; in order of claims."""
     rows = [row for notebook in notebooks for row in claims_in(notebook)]
-    for row in rows:
-        if row.claim not in wording:
-            what = unknown("claim", row.claim, wording)
-            raise Stop(f"{row.chapter}: book/claims.yml has no {what}")
-    if "B2" in wording and any(row.judged == "above" for row in rows):
+    if any(row.judged == "above" for row in rows):
         rows.append(above_chance(rows))
-    order = list(wording)
-    return sorted(rows, key=lambda row: (order.index(row.claim), WAYS.index(row.judged)))
+    order = list(wording())
+    return sorted(rows, key=lambda row: (order.index(row.claim), list(WAYS).index(row.judged)))
 
 
 def above_chance(rows):
     """Whether verdicts stay as they are when they are judged above chance (claim B2)."""
-    from equivar.claims import Verdict, claim_b2  # late: torch takes its time
-
+    names = [field.name for field in fields(Verdict)]
     ways = {
         way: [
-            Verdict(row.claim, row.effect, row.low, row.high, row.verdict, row.reason)
+            Verdict(**{name: getattr(row, name) for name in names})
             for row in rows
             if row.judged == way
         ]
         for way in WAYS
     }
     both = {verdict.claim for verdict in ways["above"]}
-    ways["worded"] = [verdict for verdict in ways["worded"] if verdict.claim in both]
-    return Row(judged="worded", chapter="", **vars(claim_b2(ways["worded"], ways["above"])))
-
-
-def wording_of(root):
-    """book/claims.yml: {claim: {"claim": words, "figure": name}}."""
-    return yaml.safe_load((root / "book" / "claims.yml").read_text(encoding="utf-8"))
+    worded = [verdict for verdict in ways["worded"] if verdict.claim in both]
+    return Row(judged="worded", chapter="", **vars(claim_b2(worded, ways["above"])))
 
 
 def committed(root):
@@ -123,11 +111,11 @@ def committed(root):
     for profile in PROFILES:
         path = root / "data" / "results" / profile / FILE
         if path.is_file():
-            found[profile] = read(path)
+            found[profile] = read_csv(path)
     return found
 
 
-def read(path):
+def read_csv(path):
     """The rows of a file that `write` made; Stop names a column that it does not have."""
     with path.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
@@ -151,7 +139,7 @@ def write(rows, path):
 
 def picture(notebook, name):
     """A figure of an executed notebook, as the bytes of a PNG file. Stop: it is not there."""
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in read(notebook)["cells"]:
         if cell["metadata"].get("mystnb", {}).get("figure", {}).get("name") == name:
             for output in cell["outputs"]:
                 if "image/png" in output.get("data", {}):
@@ -163,21 +151,59 @@ def number(value):
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
-def main(argv=None):
-    import summaries  # which takes the rows from here
+def verdicts_by_claim(rows):
+    """{claim: {way: row}}."""
+    found = {}
+    for row in rows:
+        found.setdefault(row.claim, {})[row.judged] = row
+    return found
 
+
+def readme_table(root):
+    """The claims of the committed results, for README.md."""
+    ledger = committed(root)
+    if not ledger:
+        return "No results are committed.\n"
+    heads = [f"{name}, {WAYS[way]}" for name in ledger for way in WAYS]
+    lines = [["", "claim", *heads], ["---"] * (2 + len(heads))]
+    for claim, about in wording().items():
+        cells = [
+            f"{SIGNS[row.verdict]} {row.verdict}" if row else ""
+            for rows in ledger.values()
+            for way in WAYS
+            for row in [verdicts_by_claim(rows).get(claim, {}).get(way)]
+        ]
+        if any(cells):
+            lines.append([claim, about.words, *cells])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def refresh_readme(root):
+    """Put the table between its marks."""
+    path = root / "README.md"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(with_table(text, readme_table(root)), encoding="utf-8")
+
+
+def with_table(text, table):
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n{table}{END}{after}"
+
+
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="quick", help="a name in notebooks/profiles")
     profile = parser.parse_args(argv).profile
     folder = ROOT / "_build" / profile / "notebooks"
-    notebooks = [folder / f"{name}.ipynb" for name in staging.chapters_of(ROOT)]
+    notebooks = [folder / f"{name}.ipynb" for name in chapters_of(ROOT)]
     try:
         absent = [path.stem for path in notebooks if not path.is_file()]
         if absent:
             raise Stop(f"{absent[0]} has not been run; run: make run PROFILE={profile}")
-        rows = of_chapters(notebooks, wording_of(ROOT))
+        rows = of_chapters(notebooks)
         write(rows, ROOT / "data" / "results" / profile / FILE)
-        summaries.refresh_readme(ROOT)
+        refresh_readme(ROOT)
         chapter, figure = COVER
         (ROOT / PICTURE).write_bytes(picture(folder / f"{chapter}.ipynb", figure))
     except Stop as stop:

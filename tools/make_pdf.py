@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import build_book
-from near import Stop
+from chapters import Stop
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ON_A_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"

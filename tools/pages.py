@@ -4,7 +4,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
-from near import Stop
+from chapters import Stop
 
 OUTSIDE = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
 LOADED = {  # what a browser fetches by itself; an <a href> is only followed on a click

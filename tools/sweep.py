@@ -10,8 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from near import Stop
-from parameters import declared, for_chapter, of_profile
+from chapters import Stop, declared, for_chapter, of_profile
 from run_notebook import existing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,18 +54,17 @@ def arguments(argv=None):
 
 
 def runs_of(notebook, profile):
-    """The training runs that a chapter asks for under a profile."""
-    from equivar.experiments.sweeps import sweep  # late: a mistyped name is told at once
-
+    """The runs of the store that a chapter asks for under a profile."""
     values = declared(existing(notebook)) | for_chapter(ROOT, notebook, profile)
-    return sweep(notebook.stem, values)
+    from equivar.chapters import room  # late: a mistyped name is told at once
+
+    found = room(notebook.stem)
+    return found.runs(found.Parameters.checked(values))
 
 
-def chapters_with_runs(profile):
-    from equivar.experiments.sweeps import SWEEPS
-
-    there = of_profile(ROOT, profile)
-    return [ROOT / "notebooks" / f"{name}.ipynb" for name in SWEEPS if name in there]
+def all_chapters(profile):
+    """The notebooks that the profile names."""
+    return [ROOT / "notebooks" / f"{name}.ipynb" for name in of_profile(ROOT, profile)]
 
 
 def numbered(chapters, profile):
@@ -107,7 +105,7 @@ def say(rows, store):
 
 
 def publish(rows, store, profile):
-    from equivar.store.folder import copy_results
+    from equivar.runs.folder import copy_results
 
     for _, notebook, one in rows:
         run = found(one, store)
@@ -128,8 +126,8 @@ def tell_of_others(rows, profile):
 
 
 def make(runs, scheduler):
-    from equivar.experiments.executors import opened
-    from equivar.experiments.stored import run_all
+    from equivar.runs import run_all
+    from equivar.runs.executors import opened
 
     with opened(scheduler) as executor:
         for words in run_all(runs, executor=executor).missing:
@@ -137,10 +135,11 @@ def make(runs, scheduler):
 
 
 def sweep(options):
-    from equivar.store import Store
+    from equivar.runs import Store
 
-    chapters = options.chapters or chapters_with_runs(options.profile)
-    rows = numbered(chapters, options.profile)
+    rows = numbered(options.chapters or all_chapters(options.profile), options.profile)
+    if not rows:
+        raise Stop(f"no runs of the store are asked for by {', '.join(map(str, options.chapters))}")
     wanted = chosen(rows, options.only)
     if options.list:
         say(wanted, Store())

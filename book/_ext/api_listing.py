@@ -10,11 +10,16 @@ from pathlib import Path
 
 
 def modules(package):
-    """The package and the modules right below it; what lies deeper they export, or it is theirs."""
+    """The package, the modules right below it, and the rooms of the chapters.
+
+    What lies deeper they export, or it is theirs alone.
+    """
     yield package
     for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         if "._" not in found.name:
             yield importlib.import_module(found.name)
+    chapters = importlib.import_module(f"{package.__name__}.chapters")
+    yield from map(chapters.room, chapters.rooms())
 
 
 def public(module):

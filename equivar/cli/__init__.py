@@ -7,10 +7,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from equivar.cli import measuring, orbits, stored
+from equivar.cli import measuring, orbits, runs
 from equivar.cli.measuring import EXAMPLES
 from equivar.features.defaults import UnknownStructure
-from equivar.networks.places import at_fault, first_line
+from equivar.networks.errors import at_fault, first_line
 
 _BAD_INPUT = (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
@@ -51,5 +51,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="measure | layers | orbits | runs")
     measuring.add_commands(commands)
     orbits.add_command(commands)
-    stored.add_command(commands)
+    runs.add_command(commands)
     return parser

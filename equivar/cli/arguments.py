@@ -14,11 +14,11 @@ import torch
 from matplotlib.figure import Figure
 
 from equivar import figures, networks
-from equivar.images_folder import open_images
-from equivar.inputs import INTERPOLATIONS
+from equivar.data.folder import open_images
+from equivar.data.input import INTERPOLATIONS
+from equivar.files import all_or_nothing, check_target
 from equivar.measure.summary import REPLICATES
-from equivar.networks.places import first_line
-from equivar.saving import all_or_nothing, check_target
+from equivar.networks.errors import first_line
 
 PLOTS = (".png", ".pdf", ".svg")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from equivar import figures, networks, own
+from equivar import figures, networks
+from equivar.chapters import c09_own
 from equivar.cli.arguments import (
     check_device,
     image_arguments,
@@ -52,7 +53,7 @@ def _measure(arguments: argparse.Namespace):
     if not arguments.quiet:
         say_what(network, images)
     options = {name: getattr(arguments, name) for name in CHOICES}
-    table = own.measured(
+    table = c09_own.measured(
         network,
         images,
         transforms,
@@ -62,10 +63,10 @@ def _measure(arguments: argparse.Namespace):
         progress=not arguments.quiet,
         **options,
     )
-    profile = partial(figures.own_profile, table, table.attrs["network"])
+    profile = partial(figures.network_profile, table, table.attrs["network"])
     write(table, targets, {"plot": profile})
     if not arguments.quiet:
-        print(own.by_part(table).to_string(float_format="%.3f", na_rep="-"))
+        print(c09_own.by_part(table).to_string(float_format="%.3f", na_rep="-"))
     if images.skipped:
         shown = ", ".join(path.name for path in list(images.skipped)[:5])
         more = ", ..." if len(images.skipped) > 5 else ""

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from equivar import networks
+from equivar.chapters.c10_orbits.pictures import orbit_filters, orbit_shares
 from equivar.cli.arguments import (
     PLOTS,
     check_device,
@@ -22,7 +23,7 @@ from equivar.cli.arguments import (
     targets_of,
     write,
 )
-from equivar.figures.orbits import orbit_filters, orbit_shares
+from equivar.files import check_target
 from equivar.measure import CHOICES
 from equivar.orbits import (
     FIRST,
@@ -33,7 +34,6 @@ from equivar.orbits import (
     orbits,
     shares,
 )
-from equivar.saving import check_target
 
 EXAMPLES = """examples:
   python -m equivar orbits torchvision:squeezenet1_0 --images photos --out orbits.csv \\

@@ -33,8 +33,8 @@ from equivar.features.tree import (
     main_path,
     weights,
 )
+from equivar.names import PARTS
 
-PARTS = ("early", "middle", "late", "pool", "final")
 _SHOWN = 12  # names per kind in an error
 
 

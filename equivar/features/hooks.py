@@ -6,13 +6,13 @@ A layer's name is a module name as in `model.named_modules()`, with an optional 
 
 import warnings
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
 
 from equivar.features.geometry import GridTracker
 from equivar.features.maps import MapShape, read_shape
+from equivar.names import near_names
 
 Consumer = Callable[[int, Tensor], None]
 
@@ -134,7 +134,7 @@ def _find(model: nn.Module, name: str) -> tuple[nn.Module, str]:
     modules = dict(model.named_modules(remove_duplicate=False))
     path, _, suffix = name.partition(":")
     if path not in modules:
-        near = get_close_matches(path, modules, n=5, cutoff=0.4)
+        near = near_names(path, modules, 5)
         hint = f"near names: {', '.join(near)}" if near else "see model.named_modules()"
         raise ValueError(f"no layer {path!r} in {type(model).__name__}; {hint}")
     return modules[path], suffix

@@ -17,23 +17,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from equivar.figures.style import (
-    CHANCE,
-    COLOURS,
-    KINDS,
-    LABELS,
-    MARKERS,
-    PARTS,
-    WIDTH,
-    shared_legend,
-)
+from equivar.figures.style import CHANCE, COLOURS, LABELS, MARKERS, WIDTH, shared_legend
+from equivar.names import KINDS, PARTS, WITHOUT_CELLS
 
 
 def layer_scores(scores: pd.DataFrame, group: str) -> Figure:
     """Score by layer, a panel for each kind (figure 5). Pool and Final by name, others counted."""
     layers = scores.drop_duplicates("index").sort_values("index")
     names = [
-        part.capitalize() if part in ("pool", "final") else str(number + 1)
+        part.capitalize() if part in WITHOUT_CELLS else str(number + 1)
         for number, part in zip(layers["index"], layers["part"], strict=True)
     ]
     return _panels(scores, group, "index", list(layers["index"]), names, "layer")

@@ -15,6 +15,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from equivar.verdicts.verdict import COLOURS as VERDICT_COLOURS
+
 COLOURS = {
     "invariance": "#0072B2",
     "equivariance": "#D55E00",
@@ -42,11 +44,7 @@ COLOURS = {
     "late": "#B5425A",
     "pool": "#7A2A74",
     "final": "#2B1250",
-    # verdicts; the badges of book/_static/book.css have the same
-    "supported": "#007A5A",
-    "contradicted": "#B34700",
-    "inconclusive": "#D0D0D0",
-    "not judged": "#F2F2F2",
+    **VERDICT_COLOURS,
     # widths of a network: the wider, the darker
     1: "#B5C92B",
     2: "#35A779",
@@ -89,10 +87,7 @@ LABELS = {
     4: "width 4",
     8: "width 8",
 }
-SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?", "not judged": "–"}
-KINDS = ("invariance", "equivariance")
 CHANCE = {"ls": ":", "lw": 1.3}  # how a line of what chance scores is drawn
-PARTS = ("early", "middle", "late", "pool", "final")
 WIDTH = 7.2  # inches, the text's width
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from equivar.measure.groups import Groups, jackknife
-from equivar.measure.score import KINDS, Score
+from equivar.measure.score import Score
+from equivar.names import KINDS
 from equivar.similarity import FLAT, summed_products
 
 _FEW_CHANNELS = 128  # so few that the products of every image are held at once

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-KINDS = ("invariance", "equivariance")
-
 
 @dataclass(frozen=True)
 class Score:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from equivar.features import PARTS
 from equivar.measure.groups import jackknife
 from equivar.measure.score import Score
+from equivar.names import PARTS
 
 REPLICATES = "replicates"  # in table.attrs
 

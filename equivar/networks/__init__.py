@@ -4,7 +4,7 @@
     table = equivar.measure(network.model, images, equivar.rotations())
 
 `timm:NAME` and `torchvision:NAME` are the libraries' names, `equivar:NAME` one of
-`equivar.models.MODELS`, and `path/to/file.py:make_model` a callable that returns a module.
+`equivar.networks.MODELS`, and `path/to/file.py:make_model` a callable that returns a module.
 """
 
 from __future__ import annotations
@@ -17,12 +17,26 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from equivar.datasets.registry import WEIGHTS
-from equivar.inputs import Input
-from equivar.models import load_weights, weights_path
-from equivar.networks.places import at_fault, first_line
+from equivar.data.input import Input
+from equivar.data.registry import WEIGHTS
+from equivar.networks.errors import at_fault, first_line
+from equivar.networks.paper import MODELS, build, initialise, parameter_count
+from equivar.networks.weights import load_weights, weights_path
 
-__all__ = ["Network", "check", "fingerprint", "load", "on_record"]
+__all__ = [
+    "MODELS",
+    "Network",
+    "build",
+    "check",
+    "fastest",
+    "fingerprint",
+    "initialise",
+    "load",
+    "load_weights",
+    "on_record",
+    "parameter_count",
+    "weights_path",
+]
 
 _ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 
@@ -60,7 +74,7 @@ def load(
     weights: "hub" (pretrained, fetched by timm or torchvision; "hub:NAME" one of several of
     torchvision; "hub:url" with timm: from the address that carries the beginning of the file's
     sha256, which is checked), "random" (drawn from `seed`), the path of a state dict (.safetensors,
-    .pt, .pth), or the name of one under the data root (`equivar.models.weights_path`). "" stands
+    .pt, .pth), or the name of one under the data root (`equivar.networks.weights_path`). "" stands
     for "hub" with timm and torchvision, for "random" with the paper's networks, and for what the
     callable made.
     options: what the library or the callable takes, such as {"pad_type": "same"}.
@@ -89,6 +103,11 @@ def load(
     words = f"{words}, seed {seed}" if words == "random" else words
     sha256 = _sha256_of_file(given) if given else _sha256_of_tensors(model)
     return Network(name, model, made.input, made.input, words, sha256, trained)
+
+
+def fastest() -> torch.device:
+    """The GPU where PyTorch has one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def on_record(weights: str | Path) -> bool:

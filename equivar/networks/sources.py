@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import timm
 import torchvision
@@ -14,11 +13,11 @@ from timm.data import resolve_model_data_config
 from timm.models import efficientnet
 from torch import nn
 
-from equivar import models
-from equivar.files import unknown_name
-from equivar.inputs import Input, per_channel
-from equivar.networks.hub import Place, checked_by_name, fetching, on_the_hub
-from equivar.networks.places import first_line
+from equivar.data.input import Input, per_channel
+from equivar.names import did_you_mean, near_names, unknown_name
+from equivar.networks import paper
+from equivar.networks.errors import first_line
+from equivar.networks.hub import checked_by_name, fetching, on_the_hub
 
 Options = Mapping[str, object]
 
@@ -32,7 +31,7 @@ _TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their published weights exp
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class Built:
     """A network, the images it was made for, and where its weights come from, in words."""
 
     model: nn.Module
@@ -41,7 +40,7 @@ class Made:
     trained: bool = False
 
 
-def from_timm(name: str, weights: str, options: Options, seed: int) -> Made:
+def from_timm(name: str, weights: str, options: Options, seed: int) -> Built:
     """A network of timm; input size, normalisation and crop from its own `pretrained_cfg`."""
     plain, _, tag = name.partition(".")
     if not timm.is_model(plain):
@@ -54,12 +53,12 @@ def from_timm(name: str, weights: str, options: Options, seed: int) -> Made:
         with fetching(f"timm:{name}", where):
             if weights == "hub:url":
                 with checked_by_name():
-                    return _timm(name, _BY_URL, options, f"hub: {where.words}")
-            return _timm(name, {"pretrained": True}, options, f"hub: {where.words}")
+                    return _timm(name, _BY_URL, options, f"hub: {where}")
+            return _timm(name, {"pretrained": True}, options, f"hub: {where}")
     return _timm(name, {}, options, weights)
 
 
-def _timm_place(name: str, weights: str) -> Place:
+def _timm_place(name: str, weights: str) -> str:
     """Where the published weights of a network of timm lie. ValueError: it has none."""
     if not timm.is_model_pretrained(name):
         raise ValueError(f"timm:{name} has no published weights: give a file, or 'random'")
@@ -69,16 +68,16 @@ def _timm_place(name: str, weights: str) -> Place:
     if weights != "hub:url" or not url:
         known = "'hub'" + (" and 'hub:url'" if url else "")
         raise ValueError(f"timm:{name} has no weights {weights!r}; it has {known}")
-    return Place(url)
+    return url
 
 
-def _timm(name: str, pretrained: Options, options: Options, words: str) -> Made:
+def _timm(name: str, pretrained: Options, options: Options, words: str) -> Built:
     with naming_options(f"timm:{name}", options):
         model = _create_timm(name, {**pretrained, **options})
     config = resolve_model_data_config(model)
     channels, height, width = config["input_size"]
     channels = int(options.get("in_chans", channels))
-    return Made(
+    return Built(
         model,
         Input(
             channels,
@@ -104,7 +103,7 @@ def _create_timm(name: str, options: Options) -> nn.Module:
     return _BY_MULTIPLIER[name](name, multiplier, **others)
 
 
-def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Made:
+def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Built:
     """A classifier of torchvision; the input from the transforms of its published weights."""
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
@@ -112,14 +111,14 @@ def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Ma
     entry = _torchvision_entry(name, weights)
     if weights == "" or weights.partition(":")[0] == "hub":
         where = f"{entry.name}, {entry.url}"
-        with fetching(f"torchvision:{name}", Place(where)):
+        with fetching(f"torchvision:{name}", where):
             model = _torchvision(name, entry, options)
-        return Made(model, _of_transforms(entry.transforms()), f"hub: {where}", True)
+        return Built(model, _of_transforms(entry.transforms()), f"hub: {where}", True)
     options = dict(options)
     if name in _TRANSFORMS_INPUT:
         options.setdefault("init_weights", weights == "random")
         options.setdefault("transform_input", weights != "random")
-    return Made(_torchvision(name, None, options), _of_transforms(entry.transforms()), weights)
+    return Built(_torchvision(name, None, options), _of_transforms(entry.transforms()), weights)
 
 
 def _torchvision_entry(name: str, weights: str):
@@ -134,7 +133,7 @@ def _torchvision_entry(name: str, weights: str):
 def published_place(source: str, name: str, weights: str) -> str:
     """The address of published weights; torchvision's carries the beginning of a sha256."""
     if source == "timm":
-        return _timm_place(name, weights).words
+        return _timm_place(name, weights)
     return _torchvision_entry(name, weights).url
 
 
@@ -155,24 +154,24 @@ def _of_transforms(preset) -> Input:
     )
 
 
-def from_package(name: str, weights: str, options: Options, seed: int) -> Made:
+def from_package(name: str, weights: str, options: Options, seed: int) -> Built:
     """One of the paper's networks; it takes the images of the paper's data."""
-    if name not in models.MODELS:
-        known = [f"equivar:{known}" for known in models.MODELS]
+    if name not in paper.MODELS:
+        known = [f"equivar:{known}" for known in paper.MODELS]
         raise unknown_name("network", f"equivar:{name}", known)
     if weights.partition(":")[0] == "hub":
         raise ValueError(f"equivar:{name} has no published weights: give a file, or 'random'")
     if name == "cnn7":
         options = {"in_channels": 1, **options}
     with naming_options(f"equivar:{name}", options):
-        model = models.build(name, **{"seed": seed, **options})
+        model = paper.build(name, **{"seed": seed, **options})
     channels = first_channels(model)
     toy = name.startswith("toy-")
     scale = _PLAIN if toy else {"mean": Input.mean, "std": Input.std}
     scale = {key: per_channel(values, channels) for key, values in scale.items()}
     side = 28 if name == "cnn7" else 32
     taken = Input(channels, side, side, (side, side), **scale)
-    return Made(model, taken, "built in" if toy else (weights or "random"), trained=toy)
+    return Built(model, taken, "built in" if toy else (weights or "random"), trained=toy)
 
 
 def first_channels(model: nn.Module) -> int:
@@ -205,7 +204,7 @@ def unknown_source(name: str) -> ValueError:
     there = [f"{known}:{rest}" for known, names in _all_names().items() if rest in names]
     forms = "timm:NAME, torchvision:NAME, equivar:NAME or path/to/file.py:make_model"
     said = f"unknown source {source!r}" if source else f"{name!r} does not say where it comes from"
-    hint = f" Did you mean {' or '.join(there)}?" if there else ""
+    hint = did_you_mean(there)
     return ValueError(f"{said}: a network is named {forms}.{hint}")
 
 
@@ -213,11 +212,10 @@ def _all_names() -> dict[str, Iterable[str]]:
     return {
         "timm": timm.list_models(),
         "torchvision": torchvision.models.list_models(module=torchvision.models),
-        "equivar": models.MODELS,
+        "equivar": paper.MODELS,
     }
 
 
 def _unknown(library: str, name: str, known: Iterable[str], listing: str) -> ValueError:
-    near = [f"{library}:{one}" for one in get_close_matches(name.lower(), known, n=3, cutoff=0.5)]
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = did_you_mean(f"{library}:{one}" for one in near_names(name, known))
     return ValueError(f"unknown network '{library}:{name}'.{hint} {listing} lists them all.")

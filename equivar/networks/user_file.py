@@ -10,13 +10,13 @@ from types import ModuleType
 
 from torch import nn
 
-from equivar.files import unknown_name
-from equivar.inputs import Input, per_channel
-from equivar.networks.places import at_fault, first_line
-from equivar.networks.sources import Made, Options, first_channels
+from equivar.data.input import Input, per_channel
+from equivar.names import unknown_name
+from equivar.networks.errors import at_fault, first_line
+from equivar.networks.sources import Built, Options, first_channels
 
 
-def from_file(name: str, weights: str, options: Options, seed: int) -> Made:
+def from_file(name: str, weights: str, options: Options, seed: int) -> Built:
     """The module that `path/to/file.py:make_model` gives: a callable's result, or a module itself.
 
     The code is the reader's own and is run; whatever it raises becomes a ValueError of one line
@@ -36,7 +36,7 @@ def from_file(name: str, weights: str, options: Options, seed: int) -> Made:
         made = _called(made, name, options, path)
     channels = first_channels(made)
     mean, std = (per_channel(values, channels) for values in (Input.mean, Input.std))
-    return Made(made, Input(channels, mean=mean, std=std), "as its code makes them")
+    return Built(made, Input(channels, mean=mean, std=std), "as its code makes them")
 
 
 def _imported(path: Path) -> ModuleType:

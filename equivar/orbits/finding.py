@@ -14,6 +14,7 @@ from equivar.measure import named_layers, parts_of, run_session
 from equivar.measure.comparison import Options
 from equivar.measure.images import count_images
 from equivar.measure.session import Session
+from equivar.names import WITHOUT_CELLS
 from equivar.orbits.layer import TURNS, LayerScores, layer_cycles
 from equivar.orbits.matching import MATCHINGS
 from equivar.transforms import Rotation
@@ -92,7 +93,7 @@ def orbits(
     named = named_layers(model, layers)
     left_out = {}
     if layers is None:
-        left_out = {name: "a single cell" for name, part in named.items() if part in _VECTORS}
+        left_out = {name: "a single cell" for name, part in named.items() if part in WITHOUT_CELLS}
         named = {name: part for name, part in named.items() if name not in left_out}
     options = Options(similarity=similarity, over=over)
     turns = [Rotation(k) for k in TURNS]
@@ -123,9 +124,6 @@ def orbits(
         "versions": {package: version(package) for package in ("equivar", "torch")},
     }
     return table
-
-
-_VECTORS = ("pool", "final")  # parts without extent
 
 
 def _scores(session: Session, i: int) -> LayerScores:

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from equivar.features import Layers, default_layers
+from equivar.names import WITHOUT_CELLS
 from equivar.orbits.shares import FIRST
-
-_VECTORS = ("pool", "final")
 
 
 def first_convolution(model: nn.Module, images: Tensor) -> str:
@@ -45,7 +44,9 @@ def first_and_blocks(model: nn.Module, images: Tensor) -> dict[str, str | None]:
 
     Blocks without extent (pool, final) are left out.
     """
-    blocks = {name: part for name, part in default_layers(model).items() if part not in _VECTORS}
+    blocks = {
+        name: part for name, part in default_layers(model).items() if part not in WITHOUT_CELLS
+    }
     return {first_convolution(model, images): FIRST} | blocks
 
 

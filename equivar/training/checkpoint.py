@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from equivar.saving import all_or_nothing
+from equivar.files import all_or_nothing
 
 
 class CheckpointDamaged(ValueError):

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from equivar.datasets import ImageData, normalise
-from equivar.files import unknown_name
+from equivar.data import ImageData, normalise
+from equivar.names import unknown_name
 from equivar.training.augment import AUGMENTATIONS
 from equivar.training.checkpoint import Checkpoint, Progress, save_snapshot, snapshot_epochs
 from equivar.training.recipe import Recipe

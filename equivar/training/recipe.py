@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from equivar.files import unknown_name
+from equivar.names import unknown_name
 from equivar.training.augment import AUGMENTATIONS
 
 

@@ -1,0 +1,393 @@
+"""Chapter 03, section 4.2: does learned equivariance go with accuracy?
+
+Chapter 07 compares the same networks, and takes their parameters and runs from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pydantic import Field, field_validator
+
+from equivar import data as datasets
+from equivar.figures import COLOURS, LABELS, WIDTH, shared_legend
+from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
+from equivar.runs import Measurement, Results, Store, Stored, Training, run_all
+from equivar.runs.measured import by_sort_and_part, of_row
+from equivar.runs.parameters import TRAIN, Count, Images, NetworkRow, Positive, Schedule, Seed
+from equivar.transforms import parse_transforms
+from equivar.verdicts import FEWEST, SE_95, Claim, Networks, Verdict, judge, p_value, rank
+
+LARGE = 32  # images of a forward pass: those of ImageNet are large
+KNOWN = ["network", "family", "top1"]  # what the tables tell of a network
+STRONG = 0.8  # above it, a rank correlation counts as almost perfect
+WEAK = 0.5  # within it, as hardly one
+NEEDS = f"it takes {FEWEST} networks"
+SHAPES = "osD^v<>PX*dph"  # of the networks of a family, in their order
+CLAIMS = {
+    "4.2a": Claim(
+        "Translation equivariance in the early and middle parts of ImageNet networks goes with "
+        "accuracy.",
+        "fig-accuracy-translation",
+    ),
+    "4.2b": Claim(
+        "In the final part, it goes with accuracy almost perfectly.",
+        "fig-accuracy-translation",
+    ),
+    "4.2c": Claim(
+        "Rotation equivariance before global pooling hardly goes with accuracy.",
+        "fig-accuracy-rotation",
+    ),
+}
+
+
+class Parameters(Schedule):
+    """What chapters 03 and 07 are made with.
+
+    networks: rows as in `NetworkRow`. train_data: what rows with the weights "train" are trained
+    on, by the schedule. data, images: what is measured, and how many of it. transforms: as
+    `equivar.transforms.parse_transforms` reads them. match: as in `equivar.measure`. margin: within
+    which scores count as equal (4.6b). counts: numbers of images at which the first network is
+    measured, to see whether there are enough of them.
+    """
+
+    networks: Annotated[tuple[NetworkRow, ...], Field(min_length=1)]
+    train_data: str
+    data: str
+    images: Images
+    transforms: tuple[str, ...]
+    match: str
+    margin: Positive
+    counts: tuple[Count, ...]
+    seed: Seed
+
+    @field_validator("networks")
+    @classmethod
+    def _each_name_once(cls, networks: tuple[NetworkRow, ...]) -> tuple[NetworkRow, ...]:
+        names = [one.name for one in networks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"two networks are called {', '.join(twice)}: figures need other names"
+            )
+        return networks
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The networks of chapters 03 and 07.
+
+    scores: rows of `equivar.measure`; parts: their means by sort of transformation (`transforms`:
+    rotation, shift), part and kind, with standard errors over images. Both with the columns
+    `network`, `family`, `top1`. summary: a row for each network. missing: as in `Results`.
+    """
+
+    scores: pd.DataFrame
+    parts: pd.DataFrame
+    summary: pd.DataFrame
+    missing: tuple[str, ...] = ()
+
+
+def runs(p: Parameters) -> list[Stored]:
+    """The networks of the chapters, and the first one on fewer images."""
+    fewer = [count for count in p.counts if count != p.images]
+    return [_run(p, row) for row in p.networks] + [_fewer(p, count) for count in fewer]
+
+
+def tables(p: Parameters, store: Store | None = None) -> Compared:
+    """Sections 4.2 and 4.6: every network under shifts and quarter turns."""
+    results = run_all([_run(p, row) for row in p.networks], store)
+    known = _known(p, results.summary)
+    parts = _parts(results)
+    return Compared(
+        results.scores.merge(known[KNOWN], on="network"),
+        parts.merge(known[KNOWN], on="network"),
+        known,
+        results.missing,
+    )
+
+
+def fewer_images(p: Parameters, store: Store | None = None) -> pd.DataFrame:
+    """The first network's scores by part, on the first images and on all of them.
+
+    Rows of `Compared.parts`, with `images`. Empty where no `counts` are asked for.
+    """
+    if not p.counts:
+        return pd.DataFrame()
+    first = _run(p, p.networks[0])
+    found = [_fewer(p, count) if count != p.images else first for count in p.counts]
+    return _parts(run_all(found, store))
+
+
+def claims(found: Compared, p: Parameters, above_chance: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.2, on scores as they are or on what is above chance."""
+    return [claim(found.parts, above_chance) for claim in (claim_4_2a, claim_4_2b, claim_4_2c)]
+
+
+def claim_4_2a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+    """Translation equivariance in the early and middle parts goes with accuracy (4.2, figure 4).
+
+    The effect is Spearman's correlation with top-1 over networks; one comparison a part, above 0.
+    `table`: rows of `Compared.parts`.
+    """
+    return _with_top1("4.2a", table, "shift", ("early", "middle"), above_chance, above=0)
+
+
+def claim_4_2b(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+    """In the final part it does so almost perfectly (4.2, figure 4): a correlation above 0.8."""
+    return _with_top1("4.2b", table, "shift", ("final",), above_chance, above=STRONG)
+
+
+def claim_4_2c(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+    """Rotation equivariance before pooling hardly does (4.2, figure 4): within -0.5 to 0.5.
+
+    To show that takes some twenty networks: with fewer it can be contradicted or left open.
+    """
+    bounds = {"above": -WEAK, "below": WEAK}
+    return _with_top1("4.2c", table, "rotation", BEFORE_POOLING, above_chance, **bounds)
+
+
+def _with_top1(
+    claim: str,
+    table: pd.DataFrame,
+    transforms: str,
+    parts: tuple[str, ...],
+    above_chance: bool,
+    **bounds: float,
+) -> Verdict:
+    networks = Networks(table, above_chance)
+    components = [
+        rank(
+            f"the rank correlation of {part} {SORTS[transforms]} equivariance with top-1",
+            networks.scores(transforms, "equivariance", part),
+            networks.top1.to_numpy(),
+            **bounds,
+        )
+        for part in parts
+    ]
+    return judge(claim, components, above_chance, NEEDS)
+
+
+def rank_correlations(table: pd.DataFrame, above_chance: bool = False) -> pd.DataFrame:
+    """Spearman's correlation of each score with top-1 (figure 4), a row a transforms x kind x part.
+
+    Columns `rho`, its 95 % interval `low` to `high`, the permutation p value `p`, `networks`.
+    """
+    networks = Networks(table, above_chance)
+    top1 = networks.top1.to_numpy()
+    rows = []
+    for transforms in SORTS:
+        for kind in KINDS:
+            for part in PARTS:
+                scores = networks.scores(transforms, kind, part)
+                one = rank("", scores, top1)
+                if one.lacking:
+                    continue
+                there = ~(np.isnan(scores) | np.isnan(top1))
+                low, high = one.interval()
+                row = {"transforms": transforms, "kind": kind, "part": part, "rho": one.effect}
+                row |= {"low": low, "high": high, "p": p_value(scores[there], top1[there])}
+                rows.append(row | {"networks": one.runs})
+    columns = ["transforms", "kind", "part", "rho", "low", "high", "p", "networks"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _run(p: Parameters, row: NetworkRow) -> Stored:
+    return _training(p, row) if row.weights == TRAIN else _measurement(p, row, p.images, {})
+
+
+def _fewer(p: Parameters, count: int) -> Stored:
+    """The first network on `count` images. ValueError for one that is trained in the run."""
+    row = p.networks[0]
+    if row.weights == TRAIN:
+        raise ValueError(f"counts {p.counts}: {row.name} is trained in the run, choose none")
+    return _measurement(p, row, count, {"count": count})
+
+
+def _measurement(
+    p: Parameters, row: NetworkRow, count: int, more: dict[str, object]
+) -> Measurement:
+    return Measurement(
+        experiment="architectures",
+        groups={"network": row.name, **more},
+        network=of_row(row),
+        data=p.data,
+        images=count,
+        transforms=p.transforms,
+        options={"match": p.match},
+        batch_size=LARGE,
+    )
+
+
+def _training(p: Parameters, row: NetworkRow) -> Training:
+    source, _, name = row.network.partition(":")
+    if source != "equivar" or row.options or row.input:
+        raise ValueError(
+            f"{row.name}: the weights {TRAIN!r} are for networks 'equivar:NAME' without options, "
+            f"not {row.network!r}"
+        )
+    return Training(
+        experiment="architectures",
+        groups={"network": row.name},
+        network=name,
+        data=p.train_data,
+        recipe=p.recipe,
+        seed=p.seed,
+        images=p.images,
+        transforms=[transform.name for transform in parse_transforms(p.transforms)],
+        match=p.match,
+    )
+
+
+def _parts(results: Results) -> pd.DataFrame:
+    """The table `parts` of all runs; of a network trained in the run, out of its scores."""
+    parts = results.tables.get("parts", pd.DataFrame(columns=["network"]))
+    others = results.scores[~results.scores["network"].isin(parts["network"])]
+    found = [parts] if len(parts) else []
+    for name, scores in others.groupby("network", sort=False):
+        found.append(by_sort_and_part(scores).assign(network=name))
+    return pd.concat(found, ignore_index=True)
+
+
+def _known(p: Parameters, summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary with what the parameters say of each network; `top1` is NaN where none is."""
+    rows = {row.name: row for row in p.networks}
+    table = summary.copy()
+    named = [rows[name] for name in table["network"]]
+    table["family"] = [row.family for row in named]
+    table["top1"] = [
+        100 * accuracy if row.weights == TRAIN and row.top1 is None else row.top1
+        for row, accuracy in zip(named, table["accuracy"], strict=True)
+    ]
+    table["top1"] = table["top1"].astype(float)
+    table["source"] = [
+        "this run, test images" if row.weights == TRAIN and row.top1 is None else row.source
+        for row in named
+    ]
+    return table
+
+
+def picture_given(p: Parameters, number: int = 1) -> np.ndarray:
+    """An image as a network takes it, (H, W, 3) or (H, W).
+
+    Of embedded images where the data are not at hand.
+    """
+    try:
+        data = datasets.load(p.data, datasets.DATASETS[p.data].splits[-1])
+    except datasets.DataMissing:
+        data = datasets.load("shapes", "test")
+    return datasets.picture(data.images[number])
+
+
+def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
+    """Score against top-1, a panel for each kind and part, a point for each network (figure 4)."""
+    rows = parts[(parts["transforms"] == transforms) & parts["top1"].notna()]
+    mark = marks(parts)
+    fig, axes = plt.subplots(2, len(PARTS), figsize=(WIDTH, 4.6), sharex=True, sharey="row")
+    for ax, part in zip(axes[0], PARTS, strict=True):
+        ax.set_title(part.capitalize())
+    for row, kind in zip(axes, KINDS, strict=True):
+        for ax, part in zip(row, PARTS, strict=True):
+            of = rows[(rows["kind"] == kind) & (rows["part"] == part)]
+            for point in of.itertuples():
+                ax.errorbar(point.top1, point.score, yerr=SE_95 * point.se, label=point.network,
+                            ls="", elinewidth=0.8, **mark[point.network])  # fmt: skip
+                ax.plot(point.top1, point.chance, "_", color=COLOURS["chance"], ms=5)
+        row[0].set_ylabel(kind)
+    for ax in axes[1]:
+        ax.set_xlabel("top-1 in %")
+    axes[0, 0].plot([], [], "_", color=COLOURS["chance"], label="chance")
+    shared_legend(fig, axes[0, 0], ncols=3)
+    return fig
+
+
+def rank_intervals(correlations: pd.DataFrame) -> Figure:
+    """Spearman's correlation with top-1 by part, with 95 % intervals."""
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharey=True)
+    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
+        for step, kind in zip((-0.1, 0.1), KINDS, strict=True):
+            of = correlations[
+                (correlations["transforms"] == transforms) & (correlations["kind"] == kind)
+            ]
+            x = np.array([PARTS.index(part) for part in of["part"]]) + step
+            reach = [of["rho"] - of["low"], of["high"] - of["rho"]]
+            ax.errorbar(x, of["rho"], yerr=reach, ls="", marker="o" if step < 0 else "s", ms=5,
+                        color=COLOURS[kind], label=LABELS[kind], capsize=2)  # fmt: skip
+        ax.axhline(0, color="black", lw=0.6, zorder=0)
+        ax.set(title=words, ylim=(-1.05, 1.05), xticks=range(len(PARTS)),
+               xticklabels=[part.capitalize() for part in PARTS])  # fmt: skip
+    axes[0].set_ylabel("rank correlation with top-1")
+    shared_legend(fig, axes[0])
+    return fig
+
+
+def convergence(parts: pd.DataFrame) -> Figure:
+    """Equivariance of one network by the number of images, with 95 % intervals."""
+    rows = parts[parts["kind"] == "equivariance"]
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharey=True)
+    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
+        for part in PARTS:
+            of = rows[(rows["transforms"] == transforms) & (rows["part"] == part)]
+            of = of.sort_values("images")
+            ax.errorbar(of["images"], of["score"], yerr=SE_95 * of["se"], marker="o", ms=4, lw=1,
+                        capsize=2, color=COLOURS[part], label=part.capitalize())  # fmt: skip
+        counts = sorted(set(rows["images"]))
+        ax.set(title=words, xlabel="images", xscale="log")
+        ax.set_xticks(counts, [str(count) for count in counts], minor=False)
+        ax.minorticks_off()
+    axes[0].set_ylabel("equivariance")
+    shared_legend(fig, axes[0], ncols=5)
+    return fig
+
+
+def compared_cells(image: np.ndarray, pixels: int, cells: int) -> Figure:
+    """What a network is given, and which cells of its map are compared after a shift.
+
+    image: (H, W, 3) or (H, W). pixels: of the shift, down and right. cells: along a side of the
+    map. Cells that the shift has brought in, and those that it has pushed out, are hatched.
+    """
+    moved = np.zeros_like(image)
+    moved[pixels:, pixels:] = image[: image.shape[0] - pixels, : image.shape[1] - pixels]
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5))
+    stride = image.shape[0] / cells
+    lost = -(-pixels // stride)  # cells that a part of the shift falls into
+    for ax, shown, title, first in (
+        (axes[0], image, "x: cells of f(x)", 0),
+        (axes[1], moved, "T x: cells of f(T x)", lost),
+    ):
+        ax.imshow(shown, extent=(0, cells, cells, 0))
+        _cells(ax, cells, lost, first)
+        ax.set(title=title, xlabel="cells of the map", ylabel="")
+    return fig
+
+
+def _cells(ax: Axes, cells: int, lost: float, first: float):
+    """The grid of a map; hatched what takes no part: rows and columns outside first..first+kept."""
+    kept = cells - lost
+    for edge in range(cells + 1):
+        ax.axhline(edge, color="white", lw=0.6)
+        ax.axvline(edge, color="white", lw=0.6)
+    style = {"facecolor": "none", "edgecolor": COLOURS["equivariance"], "hatch": "///", "lw": 0}
+    start = 0 if first else kept
+    if lost:
+        ax.add_patch(plt.Rectangle((0, start), cells, lost, **style))
+        ax.add_patch(plt.Rectangle((start, first), lost, kept, **style))
+    ax.add_patch(plt.Rectangle((first, first), kept, kept, fill=False, lw=2,
+                               edgecolor=COLOURS["equivariance"]))  # fmt: skip
+    ax.set(xlim=(0, cells), ylim=(cells, 0))
+
+
+def marks(table: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """Colour and marker of each network: the colour tells its family."""
+    found = {}
+    for family, rows in table.groupby("family", sort=False):
+        for number, name in enumerate(dict.fromkeys(rows["network"])):
+            shape = SHAPES[number % len(SHAPES)]
+            found[name] = {"color": COLOURS[family], "marker": shape, "ms": 5, "mfc": "none"}
+    return found

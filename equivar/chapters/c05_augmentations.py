@@ -1,0 +1,235 @@
+"""Chapter 05, section 4.4: do augmentations make features equivariant to shifts?
+
+Tables have a column `augment`: "none" and names of `equivar.training.AUGMENTATIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from pydantic import Field
+from torch.nn import functional as F
+
+from equivar import data as datasets
+from equivar import training
+from equivar.data import picture
+from equivar.figures import LABELS, WIDTH, bare
+from equivar.names import PARTS
+from equivar.networks.reported import reported
+from equivar.runs import Results, Store, Training, run_all
+from equivar.runs.parameters import Count, Images, Positive, Schedule, Seeds
+from equivar.verdicts import Claim, Component, Runs, Verdict, difference, judge, mean
+
+AUGMENTATIONS = {
+    "none": "no augmentation",
+    "crop": "random crops",
+    "flip": "horizontal flips",
+    "cutmix": "CutMix",
+    "randaugment": "RandAugment",
+}
+RAISED = ("middle", "late", "final")  # the parts that crops and RandAugment raise
+CLAIMS = {
+    "4.4a": Claim(
+        "Random crops and RandAugment raise translation equivariance in the middle, late and final "
+        "parts.",
+        "fig-augmentation-parts",
+    ),
+    "4.4b": Claim(
+        "Flips and CutMix do not, and CutMix lowers it in the middle part.",
+        "fig-augmentation-parts",
+    ),
+    "4.4c": Claim(
+        "For translation, invariance and equivariance are equal.", "fig-augmentation-parts"
+    ),
+}
+
+
+class Shifts(Schedule):
+    """What chapters 05 and 06 have in common.
+
+    data: a data set of `equivar.data`, or a split of one; train_images: how many of its
+    training images, 0 for all; seeds: one network each and group; images: how many test images
+    are measured; shifts: in pixels, down and right; match: as in `equivar.measure`; margin: within
+    which scores count as equal (4.4b, 4.4c, 4.5b).
+    """
+
+    data: str
+    train_images: Annotated[int, Field(ge=0, strict=True)]
+    seeds: Seeds
+    images: Images
+    shifts: Annotated[tuple[Count, ...], Field(min_length=1)]
+    match: str
+    margin: Positive
+
+
+class Parameters(Shifts):
+    """What the chapter is made with.
+
+    network: of `equivar.networks`; augmentations: of `equivar.training`, and "none".
+    """
+
+    network: str
+    augmentations: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def runs(p: Parameters) -> list[Training]:
+    """The networks of the chapter: each augmentation, alone, with each seed."""
+    return [
+        under_shifts(
+            p,
+            experiment="augmentations",
+            groups={"augment": augment},
+            network=p.network,
+            augment=[] if augment == "none" else [augment],
+            seed=seed,
+        )
+        for seed in p.seeds  # so that a first seed of every augmentation is there first
+        for augment in p.augmentations
+    ]
+
+
+def under_shifts(
+    p: Shifts,
+    experiment: str,
+    groups: Mapping[str, object],
+    network: str,
+    augment: Sequence[str],
+    seed: int,
+) -> Training:
+    """One network of chapter 05 or 06: trained by the chapter's schedule, measured under shifts."""
+    return Training(
+        experiment=experiment,
+        groups=groups,
+        network=network,
+        data=p.data,
+        train_images=p.train_images,
+        recipe={**p.recipe, "augment": list(augment)},
+        seed=seed,
+        images=p.images,
+        transforms=[f"shift-{pixels}" for pixels in p.shifts],
+        match=p.match,
+    )
+
+
+def tables(p: Parameters, store: Store | None = None) -> Results:
+    """Section 4.4: every augmentation, under diagonal shifts."""
+    networks = dict.fromkeys(p.augmentations, p.network)
+    return beside_reported(run_all(runs(p), store), "augment", networks, p.data)
+
+
+def beside_reported(
+    results: Results, group: str, networks: Mapping[Hashable, str], data: str
+) -> Results:
+    """With a column `reported` in the summary: what the literature has for each group's network."""
+    known = {name: reported(network, data) for name, network in networks.items()}
+    summary = results.summary.assign(reported=results.summary[group].map(known))
+    return replace(results, summary=summary)
+
+
+def claims(found: Results, p: Parameters, above_chance: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.4, on scores as they are or on what is above chance."""
+    table = found.scores
+    return [
+        claim_4_4a(table, above_chance),
+        claim_4_4b(table, p.margin, above_chance),
+        claim_4_4c(table, p.margin, above_chance),
+    ]
+
+
+def claim_4_4a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+    """Random crops and RandAugment raise translation equivariance (4.4, figure 6a).
+
+    In the middle, late and final parts. The effect is the mean equivariance with the augmentation
+    less that without; a comparison for each of the two and part. `table` has a column `augment`.
+    """
+    scores = Runs(table, "augment", above_chance)
+    raised = [
+        _raise(scores, augment, part, above=0)
+        for augment in ("crop", "randaugment")
+        for part in RAISED
+    ]
+    return judge("4.4a", raised, above_chance)
+
+
+def claim_4_4b(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
+    """Flips and CutMix do not raise it, and CutMix lowers it in the middle part (4.4, figure 6a).
+
+    The effect is as in 4.4a, for the same parts. Up to `margin` it counts as none, and below zero
+    is no raise either; CutMix in the middle part must be below zero. `table`: as in 4.4a.
+    """
+    scores = Runs(table, "augment", above_chance)
+    lowered = ("cutmix", "middle")
+    components = [
+        _raise(scores, augment, part, below=0 if (augment, part) == lowered else margin)
+        for augment in ("flip", "cutmix")
+        for part in RAISED
+    ]
+    return judge("4.4b", components, above_chance)
+
+
+def claim_4_4c(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
+    """For translation, invariance and equivariance are equal (4.4, figure 6a).
+
+    The effect is a run's mean equivariance less its mean invariance; within `margin` they count as
+    equal. A comparison for each augmentation and part. `table`: as in 4.4a.
+    """
+    scores = Runs(table, "augment", above_chance)
+    components = [
+        mean(
+            f"{part} equivariance less invariance with {words}",
+            scores.sample(augment, {("equivariance", part): 1, ("invariance", part): -1}),
+            above=-margin,
+            below=margin,
+        )
+        for augment, words in AUGMENTATIONS.items()
+        for part in PARTS
+    ]
+    return judge("4.4c", components, above_chance)
+
+
+def _raise(scores: Runs, augment: str, part: str, **side: float) -> Component:
+    return difference(
+        f"{part} equivariance with {AUGMENTATIONS[augment]} less that without",
+        scores.score(augment, "equivariance", part),
+        scores.score("none", "equivariance", part),
+        **side,
+    )
+
+
+def pictures(p: Parameters, count: int = 8) -> dict[str, list[np.ndarray]]:
+    """The same training images under each augmentation, (H, W, 3) each.
+
+    Of embedded images where the data are not at hand.
+    """
+    data = datasets.load_or(p.data, "shapes").subset(count)
+    targets = F.one_hot(data.labels, len(data.classes)).float()
+    shown = {}
+    for name in p.augmentations:
+        images = data.images
+        if name != "none":
+            generator = torch.Generator().manual_seed(p.seeds[0])
+            images, _ = training.AUGMENTATIONS[name](images, targets, generator)
+        shown[name] = [picture(image) for image in images]
+    return shown
+
+
+def augmented_pictures(pictures: Mapping[str, Sequence[np.ndarray]]) -> Figure:
+    """The same images in every row, a row for each augmentation."""
+    count = max(len(images) for images in pictures.values())
+    fig, axes = plt.subplots(
+        len(pictures), count, figsize=(WIDTH, 0.87 * len(pictures)), squeeze=False
+    )
+    for row, (name, images) in zip(axes, pictures.items(), strict=True):
+        for ax, image in zip(row, images, strict=True):
+            ax.imshow(image)
+            bare(ax)
+        row[0].set_ylabel(LABELS[name].replace(" ", "\n"), fontsize="x-small", rotation=0,
+                          ha="right", va="center")  # fmt: skip
+    return fig

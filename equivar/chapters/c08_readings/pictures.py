@@ -1,0 +1,151 @@
+"""Scores and verdicts under other readings of the measure, and what chance gives."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from equivar.figures import COLOURS, WIDTH, depth_profile, shared_legend
+from equivar.names import KINDS, PARTS
+from equivar.verdicts import SIGNS
+
+MATCHINGS = {  # (over, match) -> what it does
+    ("image", "dataset"): "one match for all images",
+    ("dataset", "dataset"): "all images' cells at once",
+    ("image", "image"): "a match for each image",
+}
+PLAIN = {"sign": "keep", "border": "zero", "subpixel": "bilinear"}
+ROWS = {"rotation": "quarter turns", "shift": "shifts"}
+
+
+def matching_profiles(scores: pd.DataFrame) -> Figure:
+    """Scores by layer: a column for each way to match channels, a row for each sort of transform.
+
+    `scores`: the table `grid`.
+    """
+    fig, axes = plt.subplots(2, 3, figsize=(WIDTH, 4.6), sharex=True, sharey=True)
+    plain = _chosen(scores, PLAIN)
+    for row, (sort, words) in zip(axes, ROWS.items(), strict=True):
+        for ax, ((over, match), title) in zip(row, MATCHINGS.items(), strict=True):
+            rows = _chosen(plain, {"over": over, "match": match, "transforms": sort})
+            depth_profile(rows, ax)
+            ax.set(xlabel="", ylabel="", ylim=(-0.1, 1.05))
+            if sort == "rotation":
+                ax.set_title(title)
+        row[0].set_ylabel(f"score, {words}")
+    axes[-1, 1].set_xlabel("layer, by depth")
+    shared_legend(fig, axes[0, 0])
+    return fig
+
+
+def reading_grid(scores: pd.DataFrame, sort: str) -> Figure:
+    """Every combination of readings, a row each: invariance, equivariance and chance by part."""
+    rows = scores[scores["transforms"] == sort]
+    options = ["over", "match", "sign", *(["border", "subpixel"] if sort == "shift" else [])]
+    if sort == "rotation":  # which the other options do not touch
+        rows = _chosen(rows, {name: PLAIN[name] for name in ("border", "subpixel")})
+    blocks = {kind: ("score", kind) for kind in KINDS} | {"chance of it": ("chance", KINDS[1])}
+    parts = [part for part in PARTS if part in set(rows["part"])]
+    count = len(rows[options].drop_duplicates())
+    fig, axes = plt.subplots(1, 3, figsize=(WIDTH, 1.1 + 0.17 * count), sharey=True)
+    for ax, (title, (column, kind)) in zip(axes, blocks.items(), strict=True):
+        means = rows[rows["kind"] == kind].groupby([*options, "part"], sort=False)[column].mean()
+        table = means.unstack("part")[parts]
+        image = ax.imshow(table, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        ax.set(title=title, xticks=range(len(parts)), yticks=range(count))
+        ax.set_xticklabels(parts, rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_yticklabels([", ".join(names) for names in table.index], fontsize="x-small")
+        ax.tick_params(length=0)
+        _numbers(ax, table.to_numpy())
+    axes[0].text(-0.02, 1.01, ", ".join(options), transform=axes[0].transAxes, ha="right",
+                 va="bottom", fontsize="x-small", weight="bold")  # fmt: skip
+    fig.colorbar(image, ax=axes, label="score", shrink=min(1, 5 / count + 0.3), pad=0.01)
+    return fig
+
+
+def chance_curves(noise: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """The best match by chance against the cells of a map, and what the network's layers have.
+
+    noise: of `chance_of_best`. scores: the table `grid`.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3), sharey=True)
+    greys = plt.get_cmap("cividis")
+    layers = _chosen(scores, PLAIN | {"transforms": "rotation", "kind": "equivariance"})
+    layers = layers[layers["height"] * layers["width"] > 1]
+    for ax, match in zip(axes, ("image", "dataset"), strict=True):
+        rows = noise[noise["match"] == match]
+        for number, (channels, of) in enumerate(rows.groupby("channels")):
+            colour = greys(0.1 + 0.75 * number / max(1, rows["channels"].nunique() - 1))
+            ax.plot(of["cells"], of["formula"], color=colour, label=f"{channels} channels, formula")
+            ax.plot(of["cells"], of["simulated"], "o", ms=3.5, color=colour)
+        found = _chosen(layers, {"over": "image", "match": match})
+        ax.scatter(found["height"] * found["width"], found["chance"], marker="x", s=22, lw=1,
+                   color=COLOURS["contradicted"], label="layers of the network",
+                   zorder=3)  # fmt: skip
+        title = "a match for each image" if match == "image" else "one match for all images"
+        ax.set(xscale="log", xlabel="cells of a map", title=title, ylim=(-0.02, 1))
+    axes[0].set_ylabel("equivariance by chance")
+    shared_legend(fig, axes[0], ncols=3)
+    return fig
+
+
+def verdict_grid(worded: pd.DataFrame, above_chance: pd.DataFrame) -> Figure:
+    """The verdict on each claim under each reading, as worded and above chance.
+
+    Both of a section, as `verdicts_by_reading` gives them.
+    """
+    readings = list(dict.fromkeys(worded["reading"]))
+    claims = list(dict.fromkeys(worded["claim"]))
+    height = 1.5 + 0.27 * len(readings)
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, height), sharey=True)
+    titles = ("as worded", "above chance")
+    for ax, title, table in zip(axes, titles, (worded, above_chance), strict=True):
+        for row in table.itertuples():
+            x, y = claims.index(row.claim), readings.index(row.reading)
+            ax.add_patch(
+                plt.Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, color=COLOURS[row.verdict])
+            )
+            dark = row.verdict in ("supported", "contradicted")
+            ax.text(x, y, SIGNS[row.verdict], ha="center", va="center", fontsize="small",
+                    color="white" if dark else "black")  # fmt: skip
+        ax.set(title=title, xticks=range(len(claims)), yticks=range(len(readings)))
+        ax.set(xlim=(-0.6, len(claims) - 0.4), ylim=(len(readings) - 0.4, -0.6))
+        ax.set_xticklabels(claims)
+        ax.set_yticklabels(readings)
+        ax.tick_params(length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+    fig.legend(
+        handles=[
+            Patch(color=COLOURS[name], label=f"{sign}  {name}") for name, sign in SIGNS.items()
+        ],
+        loc="outside lower center",
+        ncols=4,
+    )
+    return fig
+
+
+def chance_shares(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The share of equivariance that chance scores too, by group and part, per match."""
+    rows = table[(table["kind"] == "equivariance")]
+    means = rows.groupby(["reading", group, "part"], sort=False)[["score", "chance"]].mean()
+    parts = [part for part in PARTS if part in set(rows["part"])]
+    return (means["chance"] / means["score"]).unstack("part")[parts]
+
+
+def _chosen(table: pd.DataFrame, values: dict[str, str]) -> pd.DataFrame:
+    """The rows that have these values."""
+    return table[np.logical_and.reduce([table[name] == value for name, value in values.items()])]
+
+
+def _numbers(ax: Axes, table: np.ndarray):
+    """Each score in its cell; nothing where there is none."""
+    for y, x in zip(*np.nonzero(~np.isnan(table)), strict=True):
+        value = table[y, x]
+        text = f"{value:.2f}".replace("0.", ".", 1)
+        ax.text(x, y, text, ha="center", va="center", fontsize=5.5,
+                color="white" if value < 0.55 else "black")  # fmt: skip

@@ -1,0 +1,296 @@
+"""Chapter 10: orbits, the groups of channels that turn into one another (section 3.2).
+
+Tables are rows of `equivar.orbits` for many networks, with a column `network`; those of B5 with
+`task` and `seed`. Only what was found counts, matched as in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+from scipy import stats
+
+from equivar.chapters import c04_tasks
+from equivar.chapters.c10_orbits.pictures import (
+    group_law,
+    orbit_filters,
+    orbit_maps,
+    orbit_shares,
+    orbit_wheels,
+)
+from equivar.chapters.c10_orbits.planted import false_discoveries, planted_example
+from equivar.chapters.c10_orbits.searched import Searched, filters_in, picture_along
+from equivar.orbits import FIRST, MATCHINGS, shares
+from equivar.runs import Measurement, Results, Store, Stored, run_all
+from equivar.runs.measured import given_or_trained, of_row
+from equivar.runs.parameters import TRAIN, Count, NetworkRow, Schedule, Seed, of_this_profile
+from equivar.verdicts import (
+    LEVEL,
+    Claim,
+    Component,
+    Sample,
+    Verdict,
+    difference,
+    greater_than_zero,
+    interval_words,
+    judge,
+    mean,
+    not_judged,
+)
+
+__all__ = [
+    "CLAIMS",
+    "Parameters",
+    "Searched",
+    "claim_b4",
+    "claim_b5",
+    "claim_b6",
+    "claims",
+    "false_discoveries",
+    "filters_in",
+    "group_law",
+    "orbit_filters",
+    "orbit_maps",
+    "orbit_shares",
+    "orbit_wheels",
+    "picture_along",
+    "planted_example",
+    "runs",
+    "tables",
+    "task_changes",
+]
+
+EARLY, LATE = (FIRST, "early"), ("late",)
+ANYWHERE = (FIRST, "early", "middle", "late")
+NETWORKS_NEEDED = "it takes two networks"
+Searchable = Annotated[int, Field(ge=20, strict=True)]  # images, as `equivar.orbits` asks for
+CLAIMS = {
+    "B4": Claim(
+        "The share of channels that turn into one another in groups of four falls with depth.",
+        "fig-orbit-shares",
+    ),
+    "B5": Claim(
+        "A task that asks for invariance makes more invariant channels, one that asks for "
+        "equivariance more orbits.",
+        "fig-orbit-shares",
+    ),
+    "B6": Claim(
+        "Networks trained on ImageNet have orbits among the filters of their first layer.",
+        "fig-orbit-filters",
+    ),
+}
+
+
+class Parameters(Schedule):
+    """What the chapter is made with.
+
+    networks: of `equivar.networks`, each with the name of its weights, or "" to train it in the run
+    as in chapter 02, on `train_data`; data, images: what they are searched on. tasks:
+    parameters of chapter 04, whose networks are searched on `task_images` of their test images.
+    imagenet: rows as in `NetworkRow`, with weights, searched on `imagenet_images` images of
+    `imagenet_data`. rate: of false ones among what is found. simulated: random networks, to see
+    that rate kept.
+    """
+
+    networks: dict[str, str]
+    train_data: str
+    data: str
+    images: Searchable
+    tasks: c04_tasks.Parameters
+    task_images: Searchable
+    imagenet: tuple[NetworkRow, ...]
+    imagenet_data: str
+    imagenet_images: Searchable
+    rate: Annotated[float, Field(gt=0, lt=1, strict=True)]
+    simulated: Count
+    seed: Seed
+
+    _profile = field_validator("tasks", mode="before")(of_this_profile)
+
+    @field_validator("imagenet")
+    @classmethod
+    def _with_weights(cls, networks: tuple[NetworkRow, ...]) -> tuple[NetworkRow, ...]:
+        untrained = [one.name for one in networks if one.weights == TRAIN]
+        if untrained:
+            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
+        return networks
+
+
+def runs(p: Parameters) -> list[Stored]:
+    """The residual networks, those of chapter 04, and those trained on ImageNet."""
+    return [*_residual(p), *_of_tasks(p), *_imagenet(p)]
+
+
+def tables(p: Parameters, store: Store | None = None) -> Results:
+    """Every network's cycles, with the columns `network`, `sort` and, for tasks, `task`, `seed`."""
+    return run_all(runs(p), store)
+
+
+def claims(found: Results, p: Parameters) -> list[Verdict]:
+    """The verdicts on B4 to B6."""
+    cycles = found.tables["orbits"]
+    of_tasks, of_imagenet = (cycles[cycles["sort"] == sort] for sort in ("task", "imagenet"))
+    return [claim_b4(cycles), claim_b5(of_tasks), claim_b6(of_imagenet, p.rate)]
+
+
+def claim_b4(table: pd.DataFrame) -> Verdict:
+    """The share of channels in orbits falls with depth.
+
+    The effect is a network's mean share over its first convolution and early layers, less that
+    over its late ones; the interval is over networks.
+    """
+    found = _shares(table, ["network"])
+    early, late = (_by_run(found, "orbit", parts, ["network"]) for parts in (EARLY, LATE))
+    falls = (early - late).dropna()
+    words = "the share of early channels in orbits less that of late ones"
+    component = mean(words, _sample(falls, "networks with early and late layers"), above=0)
+    return judge("B4", [replace(component, unit="networks")], needs=NETWORKS_NEEDED)
+
+
+def claim_b5(table: pd.DataFrame) -> Verdict:
+    """Rot-Inv makes more fixed channels than MNIST6 does, and Rot-Eq more orbits.
+
+    The effect is the difference of a run's mean share over all layers, a comparison for each task.
+    `task_changes` tells where.
+    """
+    found = _shares(table, ["task", "seed"])
+    asked = (("rot-inv", "fixed"), ("rot-eq", "orbit"))
+    components = [_change(found, task, kind, ANYWHERE, above=0) for task, kind in asked]
+    return judge("B5", components)
+
+
+def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
+    """First convolutions of networks trained on ImageNet have orbits, more than chance gives.
+
+    The effect is the share of networks where one is found, less `rate`, the share where chance
+    would give one; the interval is that of Clopper and Pearson, over networks.
+    """
+    first = _matched(table)
+    first = first[first["part"] == FIRST]
+    has = (first["found"].astype(bool) & (first["kind"] == "orbit")).groupby(first["network"]).any()
+    if len(has) < 2:
+        return not_judged("B6", [f"{len(has)} of them"], NETWORKS_NEEDED)
+    test = stats.binomtest(int(has.sum()), len(has))
+    interval = test.proportion_ci(LEVEL, method="exact")
+    low, high = float(interval.low) - rate, float(interval.high) - rate
+    reason = (
+        f"orbits in the first convolution of {has.sum()} of {len(has)} networks, where chance "
+        f"gives them in {rate:.0%}; the share above that is {has.mean() - rate:.2f}, "
+        f"{interval_words(low, high)}"
+    )
+    return Verdict("B6", float(has.mean()) - rate, low, high, greater_than_zero(low, high), reason)
+
+
+def task_changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Where the tasks of section 4.3 change shares against MNIST6.
+
+    One row per task, kind and part: `change`, `low`, `high` (95 %, Student's t over runs). NaN
+    where there are fewer than two runs.
+    """
+    found = _shares(table, ["task", "seed"])
+    parts = [part for part in ANYWHERE if part in set(found["part"])]
+    rows = []
+    for task, kind, part in product(("rot-inv", "rot-eq"), ("fixed", "pair", "orbit"), parts):
+        change = _change(found, task, kind, (part,))
+        rows.append((task, kind, part, change.effect, *change.interval()))
+    changes = pd.DataFrame(rows, columns=["task", "kind", "part", "change", "low", "high"])
+    return changes.astype({"part": pd.CategoricalDtype(parts, ordered=True)})  # in tables by depth
+
+
+def _residual(p: Parameters) -> list[Searched]:
+    return [
+        Searched(
+            base=_measured(p, name, _network(p, name, weights), p.data, p.images),
+            images=p.images,
+            rate=p.rate,
+            groups={"sort": "residual"},
+        )
+        for name, weights in p.networks.items()
+    ]
+
+
+def _network(p: Parameters, name: str, weights: str):
+    return given_or_trained(name, weights, p, p.train_data, p.images, p.seed)
+
+
+def _of_tasks(p: Parameters) -> list[Searched]:
+    return [
+        Searched(
+            base=one,
+            images=p.task_images,
+            rate=p.rate,
+            groups={"sort": "task", "network": f"{one.groups['task']}, seed {one.seed}"},
+        )
+        for one in c04_tasks.runs(p.tasks)
+    ]
+
+
+def _imagenet(p: Parameters) -> list[Searched]:
+    found = []
+    for row in p.imagenet:
+        base = _measured(p, row.name, of_row(row), p.imagenet_data, p.imagenet_images)
+        found.append(
+            Searched(base=base, images=p.imagenet_images, rate=p.rate, groups={"sort": "imagenet"})
+        )
+    return found
+
+
+def _measured(p: Parameters, name: str, network, data: str, images: int) -> Measurement:
+    return Measurement(
+        experiment="orbits",
+        groups={"network": name},
+        network=network,
+        data=data,
+        images=images,
+        transforms=["rotations"],
+        batch_size=32,
+    )
+
+
+def _change(
+    found: pd.DataFrame, task: str, kind: str, parts: Sequence[str], above: float = -np.inf
+) -> Component:
+    """A task's share of a kind less that of the plain task."""
+    by_run = _by_run(found, kind, parts, ["task", "seed"])
+    one, plain = (
+        _sample(by_run[by_run.index.get_level_values("task") == name], f"runs of task {name}")
+        for name in (task, "plain")
+    )
+    words = {"fixed": "fixed channels", "pair": "channels in pairs", "orbit": "channels in orbits"}
+    names = c04_tasks.TASKS
+    said = f"the share of {words[kind]} in {names[task]} less that in {names['plain']}"
+    return difference(said, one, plain, above=above)
+
+
+def _matched(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows matched by the maximum. ValueError: a column that is not there."""
+    wanted = ["matching", "network", "part", "kind", "found", "layer", "channels", "length"]
+    missing = [column for column in wanted if column not in table]
+    if missing:
+        raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
+    return table[table["matching"] == MATCHINGS[0]]
+
+
+def _shares(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Shares of the networks that have the columns `by`."""
+    rows = _matched(table).dropna(subset=by)
+    if rows.empty:
+        return pd.DataFrame(columns=[*by, "part", "kind", "share"])
+    return shares(rows, tuple(by))
+
+
+def _by_run(found: pd.DataFrame, kind: str, parts: Sequence[str], by: list[str]) -> pd.Series:
+    """The mean share of a kind over the layers of some parts, for each run."""
+    rows = found[(found["kind"] == kind) & found["part"].isin(parts)]
+    return rows.groupby(by)["share"].mean()
+
+
+def _sample(values: pd.Series, what: str) -> Sample:
+    lacking = "" if len(values) > 1 else f"{len(values)} {what}"
+    return Sample(values.to_numpy(dtype=float), lacking)

@@ -1,0 +1,218 @@
+"""The data sets of the paper and two that need no file, in one table of named entries.
+
+    train = datasets.load("shapes", "train")
+    task = datasets.mnist6(datasets.load("mnist", "train"), "rot-inv")
+
+Embedded: `digits` (scikit-learn), `shapes` (drawn by this package). From files under the data
+root (an argument, else the variable EQUIVAR_DATA, else data/raw): `mnist`, `cifar10`,
+`cifar10-jpeg`, `cifar10-train-head`, `imagenet-sample`, `imagenet`. What is loaded is checked
+against the registry (equivar.data.registry). No function here uses a global RNG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from equivar.data import finders, identity
+from equivar.data.embedded import read_digits, read_shapes
+from equivar.data.imagenet import categories, read_imagenet
+from equivar.data.images import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    ImageData,
+    normalise,
+    picture,
+)
+from equivar.data.mnist6 import mnist6
+from equivar.data.readers import ReadResult, read_cifar10, read_mnist, read_sample, read_tables
+from equivar.data.registry import FILES, fingerprint_of
+from equivar.data.shapes import OUTLINES, draw_shapes
+from equivar.files import DataDamaged, DataMissing, data_root
+from equivar.names import unknown_name
+
+__all__ = [
+    "DATASETS",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "DataDamaged",
+    "DataMissing",
+    "ImageData",
+    "data_root",
+    "draw_shapes",
+    "fingerprint",
+    "load",
+    "load_or",
+    "mnist6",
+    "normalise",
+    "picture",
+    "verify",
+]
+
+CIFAR_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+DIGIT_CLASSES = tuple("0123456789")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """One row of `DATASETS`: how to read a split, and what belongs to it.
+
+    find: the files of a split (see `finders`), from which `read` makes images and labels; None for
+    an embedded set, which is read by the name of the split and identified by its `revision`: to be
+    raised when it gives other images. classes: their names by label, or what gives them. shape:
+    (C, H, W) of every image, where it is fixed; no class is then without images. parts: the plain
+    form that identifies it (see `identity`), None for the bytes of its files.
+    """
+
+    read: Callable[..., ReadResult]
+    splits: tuple[str, ...] = ("train", "test")
+    classes: tuple[str, ...] | Callable[[], tuple[str, ...]]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    find: finders.Finder | None = None
+    revision: int = 1
+    shape: tuple[int, int, int] | None = None
+    parts: Callable[[Tensor, Tensor], Iterable[bytes]] | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.classes() if callable(self.classes) else self.classes
+
+
+def load(name: str, split: str = "train", root: str | Path | None = None, **options) -> ImageData:
+    """One split of the data set `name`, all of it in memory, and what the registry says it is.
+
+    Options: `imagenet-sample` and `imagenet` take size=224 (pixels a side), resize=256 (the shorter
+    side before the central crop) and interpolation="bilinear" or "bicubic"; `imagenet` also
+    count=2000 images, the first of an order drawn by seed=0.
+    ValueError: an unknown name (the message has near ones) or split. TypeError: an unknown
+    option. DataMissing, DataDamaged: a file that is absent or broken or holds other data, with its
+    name, its place and how to get it.
+    """
+    entry = _entry(name, split)
+    if entry.find is None:
+        images, labels = entry.read(split, **options)
+    else:
+        paths = entry.find(split, data_root(root))
+        images, labels = entry.read(paths, **options)
+        _check(entry, name, split, paths, images, labels)
+    return ImageData(name, split, images, labels, entry.class_names, entry.mean, entry.std)
+
+
+def load_or(name: str, embedded: str, split: str = "train") -> ImageData:
+    """A split of a data set, to be looked at; of an embedded one where its files are not there."""
+    try:
+        return load(name, split)
+    except DataMissing:
+        return load(embedded, split)
+
+
+def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
+    """What identifies the images and labels of a split, for the keys of stored runs.
+
+    Data on record are not read, and need not be there. An embedded set has its revision, any other
+    a sha256 that does not depend on the container where this can be told (see `identity`).
+    ValueError, DataMissing, DataDamaged: as `load`.
+    """
+    entry = _entry(name, split)
+    if entry.find is None:
+        return f"embedded-r{entry.revision}"
+    if (name, split) in FILES:
+        return fingerprint_of(file.sha256 for file in FILES[name, split])
+    return fingerprint_of(identity.file_digests(entry.find(split, data_root(root))))
+
+
+def verify(name: str, split: str, root: str | Path | None = None) -> bool:
+    """Whether the files of a split are those on record; False for one that has no record.
+
+    JPEGs are not decoded for it. ValueError, DataMissing, DataDamaged: as `load`.
+    """
+    entry = _entry(name, split)
+    if entry.find is None:
+        return True
+    paths = entry.find(split, data_root(root))
+    if entry.parts:
+        _check(entry, name, split, paths, *entry.read(paths))
+    elif (name, split) in FILES:
+        identity.check(paths, identity.file_digests(paths), FILES[name, split])
+    return (name, split) in FILES
+
+
+def _entry(name: str, split: str) -> DataSet:
+    if name not in DATASETS:
+        raise unknown_name("data set", name, DATASETS)
+    if split not in DATASETS[name].splits:
+        raise unknown_name(f"split of {name}", split, DATASETS[name].splits)
+    return DATASETS[name]
+
+
+def _check(
+    entry: DataSet, name: str, split: str, paths: list[Path], images: Tensor, labels: Tensor
+) -> None:
+    """DataDamaged, with the files, unless they hold what the entry and the registry say."""
+    where = ", ".join(str(path) for path in paths)
+    if not len(labels):
+        raise DataDamaged(f"{where}: no images")
+    if entry.shape and images.shape[1:] != entry.shape:
+        found, wanted = tuple(images.shape[1:]), entry.shape
+        raise DataDamaged(f"{where}: images (C, H, W) of {found}, those of {name} are {wanted}")
+    if not 0 <= labels.min() <= labels.max() < len(entry.class_names):
+        found = f"{int(labels.min())}..{int(labels.max())}"
+        classes = len(entry.class_names)
+        raise DataDamaged(f"{where}: labels {found}, but {name} has {classes} classes")
+    counts = torch.bincount(labels, minlength=len(entry.class_names)).tolist()
+    absent = [label for label, count in zip(entry.class_names, counts, strict=True) if not count]
+    if entry.shape and absent:
+        raise DataDamaged(f"{where}: no image of class {', '.join(absent)} of {name}")
+    if (name, split) in FILES:
+        found = identity.digests(entry.parts(images, labels)) if entry.parts else None
+        identity.check(paths, found or identity.file_digests(paths), FILES[name, split])
+
+
+_CIFAR = {"classes": CIFAR_CLASSES, "mean": CIFAR_MEAN, "std": CIFAR_STD, "shape": (3, 32, 32)}
+_IMAGENET = {"classes": categories, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+
+DATASETS: dict[str, DataSet] = {
+    "digits": DataSet(read=read_digits, classes=DIGIT_CLASSES, mean=(0.1592,), std=(0.2983,)),
+    "shapes": DataSet(
+        read=read_shapes,
+        classes=tuple(OUTLINES),
+        mean=(0.4996, 0.4995, 0.4999),
+        std=(0.2346, 0.2342, 0.2339),
+    ),
+    "mnist": DataSet(
+        find=finders.find_mnist,
+        read=read_mnist,
+        classes=DIGIT_CLASSES,
+        mean=(0.1307,),
+        std=(0.3081,),
+        shape=(1, 28, 28),
+        parts=identity.mnist_parts,
+    ),
+    "cifar10": DataSet(
+        find=finders.find_cifar10, read=read_cifar10, parts=identity.cifar10_parts, **_CIFAR
+    ),
+    "cifar10-jpeg": DataSet(
+        find=finders.table_finder("cifar10-jpeg", "cifar10-jpeg"), read=read_tables, **_CIFAR
+    ),
+    "cifar10-train-head": DataSet(
+        find=finders.table_finder("cifar10-lossless-head", "cifar10-train-head"),
+        read=read_tables,
+        splits=("train",),
+        **_CIFAR,
+    ),
+    "imagenet-sample": DataSet(
+        find=finders.find_imagenet_sample, read=read_sample, splits=("train",), **_IMAGENET
+    ),
+    "imagenet": DataSet(
+        find=finders.find_imagenet, read=read_imagenet, splits=("val",), **_IMAGENET
+    ),
+}

@@ -1,0 +1,32 @@
+"""The two data sets that need no file."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from equivar.data.shapes import OUTLINES, draw_shapes
+
+DIGITS_SEED = 0  # of the split into training and test images
+
+
+def read_digits(split: str) -> tuple[Tensor, Tensor]:
+    """scikit-learn's 1797 digits of 8 x 8, enlarged to 20 x 20 in 28 x 28 as MNIST has them."""
+    from sklearn.datasets import load_digits  # late, as only this data set needs it
+
+    source = load_digits()
+    order = np.random.default_rng(DIGITS_SEED).permutation(len(source.target))
+    order = order[:1297] if split == "train" else order[1297:]
+    small = torch.tensor(source.images[order, None] / 16, dtype=torch.float32)  # (N, 1, 8, 8)
+    large = F.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)
+    images = F.pad((255 * large.clamp(0, 1)).round().to(torch.uint8), (4, 4, 4, 4))
+    return images, torch.tensor(source.target[order], dtype=torch.int64)
+
+
+def read_shapes(split: str) -> tuple[Tensor, Tensor]:
+    """10,000 training and 2,000 test images, as many of each class, in random order."""
+    count, seed = (10_000, 0) if split == "train" else (2_000, 1)
+    labels = np.random.default_rng([seed, 1]).permutation(np.arange(count) % len(OUTLINES))
+    return torch.from_numpy(draw_shapes(labels, [seed, 0])), torch.from_numpy(labels)

@@ -1,0 +1,226 @@
+"""One sort of run: a network that is trained elsewhere is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from equivar import data as datasets
+from equivar import networks
+from equivar.data import DataDamaged, ImageData
+from equivar.data.folder import DatasetImages, open_images
+from equivar.data.input import Input
+from equivar.features import Layers
+from equivar.measure import measure, summarise
+from equivar.names import sort_of, unknown_name
+from equivar.networks import fastest
+from equivar.runs.folder import Made
+from equivar.runs.parameters import NetworkRow, Schedule
+from equivar.runs.spec import MEASURE_DEFAULTS, Spec, moved_defaults
+from equivar.runs.store import Store
+from equivar.runs.trained import Training, trained_network
+from equivar.transforms import parse_transforms
+
+REVISION = 1  # raise it when the same parameters would give another result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """A network of `equivar.networks`, its weights, and what its images are to be.
+
+    network, weights, options: as `networks.load` takes them. input: changes to the network's own
+    images, as `Input.changed` takes them, for weights that were trained on others.
+    """
+
+    network: str
+    weights: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+    input: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return asdict(self)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return {"weights": networks.fingerprint(self.network, self.weights)}
+
+    def load(self, store: Store) -> tuple[nn.Module, Input]:
+        """The network in eval mode. DataDamaged: weights that are not those on record."""
+        loaded = networks.load(self.network, self.weights, options=self.options)
+        expected = self.inputs["weights"]
+        if networks.on_record(self.weights) and loaded.sha256 != expected:
+            raise DataDamaged(
+                f"{loaded.weights} should have sha256 {expected}, but has {loaded.sha256}: "
+                "damaged, or other weights. make data says where they come from."
+            )
+        loaded = loaded.with_input(**self.input)
+        networks.check(loaded)
+        return loaded.model, loaded.input
+
+
+@dataclass(frozen=True)
+class TrainedHere:
+    """A network that a run of `Training` gives."""
+
+    training: Training
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"training": self.training.spec.facts}
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return {}
+
+    def load(self, store: Store) -> tuple[nn.Module, Input]:
+        """The network from the store, or trained now; its images are those of its training."""
+        data = datasets.load(self.training.data, "test")
+        return trained_network(self.training, store), input_of(data)
+
+
+def input_of(data: ImageData) -> Input:
+    """What a network takes that was trained on such images."""
+    _, channels, height, width = data.images.shape
+    return Input(channels, height, width, (height, width), mean=data.mean, std=data.std)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One network measured on the first images of a split, and its accuracy on them.
+
+    groups: what tells the run apart from others of its chapter, columns of the tables. data: of
+    `equivar.data`; images: how many. transforms: as `parse_transforms` reads them. options:
+    what else `equivar.measure` takes. activation: adds the column `mean_activation`, the mean
+    output of the layer over images, channels and cells.
+    """
+
+    experiment: str
+    groups: Mapping[str, object]
+    network: Pretrained | TrainedHere
+    data: str
+    images: int
+    transforms: Sequence[str]
+    options: Mapping[str, object] = field(default_factory=dict)
+    activation: bool = False
+    batch_size: int = field(default=64, compare=False)
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What tells the run apart from others of its chapter."""
+        return dict(self.groups)
+
+    @property
+    def spec(self) -> Spec:
+        """What the run is stored under. DataMissing: data that have no fingerprint on record."""
+        parameters = {
+            "network": self.network.facts,
+            "data": self.data,
+            "images": self.images,
+            "transforms": list(self.transforms),
+            "activation": self.activation,
+        }
+        options = moved_defaults(measure, MEASURE_DEFAULTS, self.options)
+        parameters["options"] = {**self.options, **options}
+        if self.data not in datasets.DATASETS:
+            raise unknown_name("data set", self.data, datasets.DATASETS)
+        split = datasets.DATASETS[self.data].splits[-1]
+        inputs = {
+            f"{self.data} {split}": datasets.fingerprint(self.data, split),
+            **self.network.inputs,
+        }
+        return Spec(self.experiment, REVISION, parameters, inputs, str(self))
+
+    def __str__(self) -> str:
+        return ", ".join([self.experiment, *(str(value) for value in self.groups.values())])
+
+    def make(self, work: Path, store: Store) -> Made:
+        """Measure; tables `scores` and `parts` (means by sort of transformation and part)."""
+        model, wanted = self.network.load(store)
+        images = open_images(self.data, wanted, self.images, self.batch_size)
+        if len(images.dataset) < self.images:
+            raise ValueError(
+                f"{self.images} images asked for, {images.name} has {len(images.dataset)}"
+            )
+        model.to(fastest())
+        scores = measure(model, images, parse_transforms(self.transforms), **self.options)
+        parts = by_sort_and_part(scores)
+        if self.activation:
+            means = mean_activation(model, images, list(dict.fromkeys(scores["layer"])))
+            scores["mean_activation"] = scores["layer"].map(means)
+        facts = {
+            "accuracy": accuracy(model, images),
+            "parameters": networks.parameter_count(model),
+            "data": images.name,
+            "images": len(images.dataset),
+            "input": str(wanted),
+        }
+        return Made({"scores": scores, "parts": parts}, None, facts)
+
+
+def by_sort_and_part(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of `equivar.measure`, averaged by sort of transformation (`transforms`) and part."""
+    sorts = scores["transform"].map(sort_of)
+    return summarise(scores.assign(transforms=sorts), by=["transforms", "part"])
+
+
+def of_row(row: NetworkRow) -> Pretrained:
+    """The network of a row of the table of networks, which has weights."""
+    return Pretrained(
+        network=row.network, weights=row.weights, options=row.options, input=row.input
+    )
+
+
+def given_or_trained(
+    name: str, weights: str, schedule: Schedule, data: str, images: int, seed: int
+) -> Pretrained | TrainedHere:
+    """A network of `equivar.networks` from a file of weights; without one ("") trained in the run.
+
+    It is then trained on `data` by the schedule, with random crops and flips.
+    """
+    if weights:
+        return Pretrained(network=f"equivar:{name}", weights=weights)
+    return TrainedHere(
+        Training(
+            experiment="similarities-network",
+            groups={"network": name},
+            network=name,
+            data=data,
+            recipe={**schedule.recipe, "augment": ["crop", "flip"]},
+            seed=seed,
+            images=images,
+            transforms=["rotation-90"],
+            match="dataset",
+        )
+    )
+
+
+def mean_activation(model: nn.Module, images: DatasetImages, layers: list[str]) -> dict[str, float]:
+    """The mean output of each layer over images, channels and cells."""
+    totals, count = torch.zeros(len(layers), dtype=torch.float64), 0
+
+    def add(i: int, output: Tensor):
+        totals[i] += output.double().mean().cpu() * len(output)
+
+    with Layers(model, layers) as hooked:
+        for batch in images:
+            hooked.run(batch.to(_device(model)), add)
+            count += len(batch)
+    return dict(zip(layers, (totals / count).tolist(), strict=True))
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, images: DatasetImages) -> float:
+    """The share of images whose class has the largest output."""
+    answers = torch.cat([model(batch.to(_device(model))).argmax(1).cpu() for batch in images])
+    return (answers == images.labels).double().mean().item()
+
+
+def _device(model: nn.Module) -> torch.device:
+    """Where a network is."""
+    return next((one.device for one in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,51 @@
+"""Whether verdicts stay as they are where something else is changed.
+
+Such claims count verdicts, and so have no interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import nan
+
+from equivar.verdicts.verdict import Claim, Verdict
+
+SETTLED = ("supported", "contradicted")
+OPPOSITE = {"supported": "contradicted", "contradicted": "supported"}
+CLAIMS = {  # of no chapter, but of all
+    "B2": Claim("The paper's claims keep their verdict when they are judged above chance."),
+}
+
+
+def claim_b2(worded: Iterable[Verdict], above_chance: Iterable[Verdict]) -> Verdict:
+    """The paper's claims keep their verdict when they are judged above chance.
+
+    Both of as many chapters as there are. Claims without a verdict on
+    either side are left out.
+    """
+    above = {one.claim: one.verdict for one in above_chance}
+    pairs = {one.claim: (one.verdict, above.get(one.claim, "not judged")) for one in worded}
+    return kept("B2", pairs, "above chance")
+
+
+def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
+    """Whether verdicts stay as they are: {what is judged: (verdict, verdict elsewhere)}.
+
+    Contradicted where one turns into its opposite, inconclusive where one is lost or won.
+    The effect is the share that stays.
+    """
+    judged = {name: pair for name, pair in pairs.items() if "not judged" not in pair}
+    if not judged:
+        return Verdict(claim, nan, nan, nan, "not judged", f"no claim has two verdicts {where}")
+    turned = [name for name, (one, other) in judged.items() if OPPOSITE.get(one) == other]
+    changed = [name for name, (one, other) in judged.items() if one != other]
+    share = 1 - len(changed) / len(judged)
+    verdict = "contradicted" if turned else "inconclusive" if changed else "supported"
+    reason = f"{len(judged) - len(changed)} of {len(judged)} verdicts are the same {where}"
+    if turned:
+        reason += f"; turned into its opposite: {', '.join(turned)}"
+    lost = [name for name in changed if name not in turned and judged[name][0] in SETTLED]
+    won = [name for name in changed if judged[name][0] not in SETTLED]
+    reason += f"; no longer settled: {', '.join(lost)}" if lost else ""
+    reason += f"; settled only there: {', '.join(won)}" if won else ""
+    return Verdict(claim, share, nan, nan, verdict, reason)

@@ -1,0 +1,247 @@
+"""What the pages of the book include and is made from runs: verdicts, findings, times.
+
+Also what every chapter opens with, below its title: what made it, and its claims with verdicts.
+"""
+
+import json
+import re
+
+import ledger
+from chapters import declared, read
+from ledger import verdicts_by_claim, wording
+
+from equivar.verdicts import SIGNS, VERDICTS
+from equivar.verdicts.report import WAYS
+
+BADGES = {
+    "supported": "success",
+    "contradicted": "danger",
+    "inconclusive": "secondary",
+    "not judged": "light",
+}
+TELLING = 3
+
+
+SCALE = {  # parameters that tell what a chapter was made from, and how they are said
+    "data": "data {}",
+    "train_data": "trained on {}",
+    "images": "{} images",
+    "network": "network {}",
+    "networks": "{} networks",
+    "epochs": "{} epochs",
+    "seeds": "{} seeds",
+}
+
+
+TRAINING = ("train_data", "epochs")
+
+
+LEFT, RIGHT = ":--", "--:"  # the columns of a table
+
+
+def write(stage, root, profile, names):
+    """Write what the pages include into book/_generated, and a cell into each staged chapter.
+
+    Of this run, and of the committed results of other profiles. names: the chapters that were run.
+    """
+    notebooks = [stage / "notebooks" / f"{name}.ipynb" for name in names]
+    own = ledger.of_chapters(notebooks)
+    found = ledger.committed(root) | {profile: own}
+    profiles = {name: rows for name, rows in in_order(found).items() if rows}
+    folder = stage / "book" / "_generated"
+    folder.mkdir(exist_ok=True)
+    for name, page in {
+        "findings": findings(own, profile),
+        "claims": overview(profiles, figures_of(notebooks)),
+        "reasons": reasons(profiles),
+        "chapters": chapters_table(notebooks),
+        "results": results_table(root / "data" / "results"),
+    }.items():
+        (folder / f"{name}.inc").write_text(page, encoding="utf-8")
+    for path in notebooks:
+        open_with(path, [row for row in own if row.chapter == path.stem])
+
+
+def figures_of(notebooks):
+    """The names of the figures that executed chapters have, as links find them."""
+    cells = [
+        cell
+        for path in notebooks
+        for cell in read(path)["cells"]
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+    ]
+    named = (cell["metadata"].get("mystnb", {}).get("figure", {}) for cell in cells)
+    return {figure["name"] for figure in named if "name" in figure}
+
+
+def in_order(found):
+    """Profiles with results, the best first; one of the reader's own comes last."""
+    order = [name for name in ledger.PROFILES if name in found]
+    return {name: found[name] for name in [*order, *(found.keys() - set(order))]}
+
+
+def badge(verdict):
+    return f"{{bdg-{BADGES[verdict]}}}`{SIGNS[verdict]} {verdict}`"
+
+
+def counts(rows):
+    """How many claims came out how, in words."""
+    told = [row.verdict for row in rows if row.judged == "worded"]
+    return ", ".join(f"{told.count(v)} {v}" for v in VERDICTS if v in told)
+
+
+def findings(rows, profile):
+    """The landing page: how many verdicts there are of each sort, and the most telling ones."""
+    judged = {row.claim for row in rows}
+    plural = "claim" if len(judged) == 1 else "claims"
+    told = f": {counts(rows)}" if judged else ""
+    text = f"Under the profile `{profile}` this run judged {len(judged)} {plural}{told}.\n"
+    for row in telling([row for row in rows if not wording()[row.claim].built_in]):
+        words = wording()[row.claim].words
+        way = " (judged above chance)" if row.judged == "above" else ""
+        link = f" Chapter: [](../notebooks/{row.chapter}.ipynb)" if row.chapter else ""
+        text += f"\n{row.claim} {words}\n: {badge(row.verdict)}{way} {sentence(row.reason)}{link}\n"
+    return text
+
+
+def telling(rows):
+    """Three rows: the clearest claim that holds, the clearest that fails, one that chance undoes.
+
+    A claim is as clear as its effect is long beside its interval.
+    """
+    own = [row for row in rows if not row.claim.startswith("B") and row.high > row.low]
+    clear = sorted(own, key=lambda row: abs(row.effect) / (row.high - row.low), reverse=True)
+    worded = [row for row in clear if row.judged == "worded"]
+    lost = [
+        row
+        for row in clear
+        if row.judged == "above"
+        and verdicts_by_claim(rows)[row.claim]["worded"].verdict == "supported" != row.verdict
+    ]
+    holds = [row for row in worded if row.verdict == "supported"]
+    fails = [row for row in worded if row.verdict == "contradicted"]
+    chosen = {}
+    for row in [*lost[:1], *fails[:1], *holds, *worded]:
+        chosen.setdefault(row.claim, row)
+    order = [row.claim for row in rows]
+    return sorted(list(chosen.values())[:TELLING], key=lambda row: order.index(row.claim))
+
+
+def overview(profiles, figures):
+    """The table of claims by profile, each claim with a link to its figure, where there is one."""
+    lines = [["claim", "what is claimed", *profiles], ["---"] * (2 + len(profiles))]
+    for claim, about in wording().items():
+        name = f"{{ref}}`{claim} <{about.figure}>`" if about.figure in figures else claim
+        cells = [cell(verdicts_by_claim(rows).get(claim, {})) for rows in profiles.values()]
+        lines.append([name, sentence(about.words), *cells])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def cell(ways):
+    """The badges of one claim and profile: as worded and, where there is such, above chance."""
+    told = [badge(ways[way].verdict) for way in WAYS if way in ways]
+    return " <br> above chance ".join(told) if told else "not run"
+
+
+def reasons(profiles):
+    """Under each claim what each profile found, the best profile first."""
+    text = ""
+    for claim, about in wording().items():
+        text += f"\n{claim} {about.words}\n"
+        found = [
+            reason(profile, ways[way])
+            for profile, rows in profiles.items()
+            for ways in [verdicts_by_claim(rows).get(claim, {})]
+            for way in WAYS
+            if way in ways
+        ]
+        text += "\n".join(found or [": not run\n"])
+    return text
+
+
+def reason(profile, row):
+    words = f"**{profile}**, {WAYS[row.judged]}"
+    return f": {words}: {badge(row.verdict)} {sentence(row.reason)}\n"
+
+
+def sentence(text):
+    """With a capital and a full stop; characters that Markdown gives a meaning to, as they are."""
+    text = re.sub(r"([\\*_`\[\]<>|$])", r"\\\1", text.strip().rstrip("."))
+    return text[:1].upper() + text[1:] + "."
+
+
+def open_with(path, rows):
+    """Put a cell after the first one of a staged chapter; `rows` are its verdicts."""
+    notebook = read(path)
+    ran_with = notebook["metadata"].get("papermill", {}).get("parameters", {})
+    source = scale(declared(path) | ran_with) + verdicts(rows)
+    page = {"cell_type": "markdown", "id": "opening", "metadata": {}, "source": source}
+    notebook["cells"].insert(1, page)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def scale(values):
+    """One line: the profile, the data, and how much of everything that plays a part."""
+    told = [f"profile {values['profile']}"]
+    idle = TRAINING if trained_elsewhere(values) else ()
+    for name, words in SCALE.items():
+        value = values.get(name)
+        if value and name not in idle:
+            told.append(words.format(len(value) if isinstance(value, list | dict) else value))
+    return "```{div} scale\n" + " · ".join(told) + "\n```\n"
+
+
+def trained_elsewhere(values):
+    """Whether a chapter's networks come with weights, so that nothing is trained for it."""
+    networks = values.get("networks") or {}
+    if isinstance(networks, dict):  # {name: weights}
+        given = list(networks.values())
+    else:
+        given = [network.get("weights") for network in networks]
+    return any([values.get("weights"), *given])
+
+
+def verdicts(rows):
+    """A list of the chapter's claims; both verdicts where they are judged above chance too."""
+    text = ""
+    for claim, ways in verdicts_by_claim(rows).items():
+        badges = ", above chance ".join(badge(ways[way].verdict) for way in WAYS if way in ways)
+        text += f"- {claim} {wording()[claim].words} {badges}\n"
+    return f"\n{text}" if text else ""
+
+
+def table(columns, rows):
+    """A Markdown table; columns is {head: LEFT or RIGHT}."""
+    lines = [columns, columns.values(), *rows]
+    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+
+
+def chapters_table(notebooks):
+    """Seconds that each executed notebook took, as papermill noted them."""
+    rows = []
+    for path in notebooks:
+        ran = read(path)["metadata"].get("papermill", {})
+        seconds = f"{ran['duration']:.0f}" if ran.get("duration") else "not noted"
+        rows.append([f"[](../notebooks/{path.name})", seconds])
+    return table({"chapter": LEFT, "seconds": RIGHT}, rows)
+
+
+def results_table(results):
+    """Of the committed results: how many runs, how long they took, on what."""
+    rows = []
+    for folder in sorted(path for path in results.glob("*/*") if path.is_dir()):
+        notes = [json.loads(path.read_text()) for path in sorted(folder.glob("*/provenance.json"))]
+        if notes:
+            hours = sum(note["seconds"] for note in notes) / 3600
+            devices = ", ".join(sorted({device(note) for note in notes}))
+            rows.append([folder.name, folder.parent.name, len(notes), f"{hours:.2f}", devices])
+    if not rows:
+        return "No results are committed.\n"
+    numbers = {"runs": RIGHT, "hours in all": RIGHT}
+    return table({"chapter": LEFT, "profile": LEFT, **numbers, "made on": LEFT}, rows)
+
+
+def device(note):
+    """The device of a run, and how many threads it had."""
+    plural = "" if note["threads"] == 1 else "s"
+    return f"{note['device']}, {note['threads']} thread{plural}"
