@@ -113,7 +113,7 @@ def claims(found: Mapping[str, ToyNetwork], p: Parameters) -> list[Verdict]:
 def claim_4_1a(table: pd.DataFrame, margin: float) -> Verdict:
     """The network of isotropic filters measures invariance 1 in every layer (figure 3).
 
-    `table`: of that network, from `equivar.measure`. The effect is the lowest score less 1, with
+    `table`: of that network, from `equivar.measure`. The effect is the lowest score minus 1, with
     the interval over images; it counts as 1 within `margin`.
     """
     row = table[table["kind"] == "invariance"].nsmallest(1, "score").iloc[0]

@@ -103,7 +103,7 @@ def claims(found: Results, p: Parameters, above_chance: bool = False) -> list[Ve
 def claim_4_3a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     """Rotation equivariance falls with depth up to the final part, whatever the task (4.3, fig. 5).
 
-    The effect is a run's mean equivariance in the early part less that in the late part; a
+    The effect is a run's mean equivariance in the early part minus that in the late part; a
     comparison for each task. The middle part may lie anywhere.
     """
     scores = Runs(table, "task", above_chance)
@@ -118,7 +118,7 @@ def claim_4_3a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
 def claim_4_3b(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     """In the final part it rises where the task asks for in-/equivariance (4.3, figure 5).
 
-    A run's rise is its score in the final part less that in the late part: of invariance and of
+    A run's rise is its score in the final part minus that in the late part: of invariance and of
     equivariance for Rot-Inv, of equivariance for Rot-Eq. Each must be above zero, and above the
     rise of the plain task: the final part has no cells, so that it is scored over images and the
     late part over cells, and a rise by that alone says nothing of the task.
@@ -160,9 +160,9 @@ def claim_4_3c(table: pd.DataFrame, margin: float = 0.1, above_chance: bool = Fa
 def claim_4_3d(table: pd.DataFrame, margin: float = 0.1, above_chance: bool = False) -> Verdict:
     """Equivariance is much larger than invariance in early and middle layers (4.3, figure 5).
 
-    The effect is a run's equivariance less its invariance; a comparison for each task and part.
+    The effect is a run's equivariance minus its invariance; a comparison for each task and part.
     Equivariance is never the smaller of the two, so that zero is no test: larger by more than
-    `margin` counts as much larger, and less than that contradicts the claim.
+    `margin` counts as much larger, and a smaller one contradicts the claim.
     """
     scores = Runs(table, "task", above_chance)
     components = [_excess(scores, task, part, margin) for task in TASKS for part in BEFORE_LATE]

@@ -147,7 +147,7 @@ def claim_4_4a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     """Random crops and RandAugment raise translation equivariance (4.4, figure 6a).
 
     In the middle, late and final parts. The effect is the mean equivariance with the augmentation
-    less that without; a comparison for each of the two and part. `table` has a column `augment`.
+    minus that without; a comparison for each of the two and part. `table` has a column `augment`.
     """
     scores = Runs(table, "augment", above_chance)
     raised = [
@@ -177,7 +177,7 @@ def claim_4_4b(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = F
 def claim_4_4c(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
     """For translation, invariance and equivariance are equal (4.4, figure 6a).
 
-    The effect is a run's mean equivariance less its mean invariance; within `margin` they count as
+    The effect is a run's mean equivariance minus its mean invariance; within `margin` they count as
     equal. A comparison for each augmentation and part. `table`: as in 4.4a.
     """
     scores = Runs(table, "augment", above_chance)

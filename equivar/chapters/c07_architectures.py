@@ -77,7 +77,7 @@ def claims(found: Compared, p: Parameters, above_chance: bool = False) -> list[V
 def claim_4_6a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     """ViT and Mixer have less translation equivariance than CNNs in Early and Middle (figure 7).
 
-    The effect is the CNNs' mean equivariance less the family's; a comparison for each family that
+    The effect is the CNNs' mean equivariance minus the family's; a comparison for each family that
     is there and part. `table`: rows of `Compared.parts`.
     """
     return _less_than_cnns("4.6a", table, "shift", ("early", "middle"), above_chance)
@@ -111,7 +111,7 @@ def claim_4_6c(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
 def claim_4_6d(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     """In the final part the ViT has the most rotation equivariance (figure 7).
 
-    The effect is a ViT's score less another network's; a comparison for each pair.
+    The effect is a ViT's score minus another network's; a comparison for each pair.
     """
     networks = Networks(table, above_chance)
     place = ("rotation", "equivariance", "final")
@@ -132,7 +132,7 @@ def claim_4_6d(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
 def claim_4_6e(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     """Early parts have equivariant features that are not invariant, more than late (figure 7).
 
-    For rotation. The effect is equivariance less invariance, averaged over networks: above 0 in
+    For rotation. The effect is equivariance minus invariance, averaged over networks: above 0 in
     the early part, and larger there than in the late part.
     """
     networks = Networks(table, above_chance)

@@ -24,6 +24,7 @@ PLOTS = (".png", ".pdf", ".svg")
 
 
 def network_arguments(parser: argparse.ArgumentParser):
+    """The arguments that name a network, its weights, and what differs from its own images."""
     add = parser.add_argument
     add("network", help="timm:NAME, torchvision:NAME, equivar:NAME or path/to/file.py:make_model")
     add(
@@ -50,6 +51,7 @@ def network_arguments(parser: argparse.ArgumentParser):
 
 
 def image_arguments(parser: argparse.ArgumentParser):
+    """The arguments that name images, and where and how many at once they are measured."""
     add = parser.add_argument
     add(
         "--images",
@@ -78,6 +80,7 @@ def targets_of(arguments: argparse.Namespace) -> dict[str, Path]:
 
 
 def check_device(device: str | None):
+    """ValueError: PyTorch can not use the device."""
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -85,6 +88,7 @@ def check_device(device: str | None):
 
 
 def network_of(arguments: argparse.Namespace, weights: str | None = None) -> networks.Network:
+    """The network that the arguments name; `weights` goes before theirs."""
     weights = arguments.weights if weights is None else weights
     options = dict(arguments.option)
     network = networks.load(arguments.network, weights, options=options, seed=arguments.seed)
@@ -109,6 +113,7 @@ def images_of(arguments: argparse.Namespace, network: networks.Network):
 
 
 def say_what(network: networks.Network, images):
+    """Tell on standard error which network and images are measured."""
     taken = network.input
     mean, std = (" ".join(f"{value:g}" for value in x) for x in (taken.mean, taken.std))
     print(f"network  {network.name}; weights {network.weights}", file=sys.stderr)

@@ -13,12 +13,13 @@ from collections.abc import Hashable, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
 from equivar.figures.style import CHANCE, COLOURS, LABELS, MARKERS, WIDTH, shared_legend
-from equivar.names import KINDS, PARTS, WITHOUT_CELLS
+from equivar.names import KINDS, PARTS, WITHOUT_CELLS, amount_of
 
 
 def layer_scores(scores: pd.DataFrame, group: str) -> Figure:
@@ -94,18 +95,17 @@ def _line(
 def shift_scores(scores: pd.DataFrame, group: str) -> Figure:
     """Equivariance by the length of the shift, a panel for each part that has several cells."""
     rows = scores[(scores["kind"] == "equivariance") & (scores["height"] * scores["width"] > 1)]
-    pixels = rows["transform"].str.removeprefix("shift-").astype(int)
+    rows = rows.assign(pixels=rows["transform"].map(amount_of))
     parts = [part for part in PARTS if part in set(rows["part"])]
     fig, axes = plt.subplots(1, len(parts), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
     for ax, part in zip(axes[0], parts, strict=True):
-        of = rows.assign(pixels=pixels)[rows["part"] == part]
+        of = rows[rows["part"] == part]
         for name, runs in of.groupby(group, sort=False):
-            mean = runs.groupby("pixels")[["score", "chance"]].mean()
-            ax.plot(mean.index, mean["score"], color=COLOURS[name], lw=1.2, label=LABELS[name],
-                    **MARKERS[name])  # fmt: skip
-            ax.plot(mean.index, mean["chance"], color=COLOURS[name], **CHANCE)
-        ax.set(title=part, xlabel="shift in pixels")
-    axes[0, 0].set_ylabel("equivariance")
+            along = {"x": "pixels", "errorbar": None, "color": COLOURS[name], "legend": False}
+            marks = {"lw": 1.2, "label": LABELS[name], **MARKERS[name]}
+            sns.lineplot(runs, y="score", **along, **marks, ax=ax)
+            sns.lineplot(runs, y="chance", **along, **CHANCE, ax=ax)
+        ax.set(title=part, xlabel="shift in pixels", ylabel="equivariance")
     _legend(fig, axes[0, 0])
     return fig
 
@@ -123,10 +123,9 @@ def training_curves(history: pd.DataFrame, group: str) -> Figure:
     columns = {"loss": "loss in training", "validation_accuracy": "accuracy on test images"}
     for ax, (column, words) in zip(axes, columns.items(), strict=True):
         for name, runs in history.groupby(group, sort=False):
-            for number, (_, run) in enumerate(runs.groupby("seed")):
-                ax.plot(run["epoch"], run[column], color=COLOURS[name], lw=0.9, alpha=0.8,
-                        label=LABELS[name] if number == 0 else None)  # fmt: skip
-        ax.set(xlabel="epoch", ylabel=words)
+            sns.lineplot(runs, x="epoch", y=column, units="seed", estimator=None, lw=0.9, alpha=0.8,
+                         color=COLOURS[name], label=LABELS[name], legend=False, ax=ax)  # fmt: skip
+        ax.set(ylabel=words)
     if history["loss"].max() > 10 * history["loss"].min():
         axes[0].set_yscale("log")
     shared_legend(fig, axes[0], ncols=5)

@@ -37,6 +37,7 @@ class InThisProcess(Executor):
     """Calls what it is given at once; Ctrl-C goes through."""
 
     def submit(self, function, /, *arguments, **named) -> Future:
+        """Call the function now; the future has its result, or the exception it raised."""
         future: Future = Future()
         try:
             future.set_result(function(*arguments, **named))

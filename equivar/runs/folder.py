@@ -58,6 +58,7 @@ class Run:
 
     @cached_property
     def provenance(self) -> dict[str, object]:
+        """What made the run: parameters, inputs, versions, commit, device, seconds and facts."""
         return json.loads(self._content[PROVENANCE])
 
     @property

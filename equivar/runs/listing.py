@@ -32,6 +32,7 @@ class Listed:
 
     @property
     def name(self) -> str:
+        """The folder's name."""
         return self.path.name
 
 

@@ -44,10 +44,12 @@ class Pretrained:
 
     @property
     def facts(self) -> dict[str, object]:
+        """What goes into the key of a run that measures the network."""
         return asdict(self)
 
     @property
     def inputs(self) -> dict[str, str]:
+        """The fingerprint of the weights, for the key."""
         return {"weights": networks.fingerprint(self.network, self.weights)}
 
     def load(self, store: Store) -> tuple[nn.Module, Input]:
@@ -72,10 +74,12 @@ class TrainedHere:
 
     @property
     def facts(self) -> dict[str, object]:
+        """What goes into the key: all that the training run depends on."""
         return {"training": self.training.spec.facts}
 
     @property
     def inputs(self) -> dict[str, str]:
+        """None beside those of the training run."""
         return {}
 
     def load(self, store: Store) -> tuple[nn.Module, Input]:

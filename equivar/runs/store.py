@@ -36,12 +36,15 @@ class Stored(Protocol):
     """
 
     @property
-    def columns(self) -> Mapping[str, object]: ...
+    def columns(self) -> Mapping[str, object]:
+        """What tells the run apart from the other runs of its chapter."""
 
     @property
-    def spec(self) -> Spec: ...
+    def spec(self) -> Spec:
+        """What it is stored under."""
 
-    def make(self, work: Path, store: Store) -> Made: ...
+    def make(self, work: Path, store: Store) -> Made:
+        """Make it in the folder `work`; runs that it needs are in `store`."""
 
 
 class Busy(RuntimeError):

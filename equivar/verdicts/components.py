@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf, nan
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from equivar.verdicts.samples import Sample
 from equivar.verdicts.verdict import LEVEL, RESOLUTION, Verdict, interval_words
@@ -66,7 +66,7 @@ def mean(words: str, sample: Sample, above: float = -inf, below: float = inf) ->
     """The mean of a quantity over the runs of one group."""
 
     def estimate() -> tuple[float, float, float]:
-        return sample.mean, np.sqrt(_squared_error(sample)), len(sample.values) - 1
+        return sample.mean, stats.sem(sample.values), len(sample.values) - 1
 
     return _component(words, [sample], estimate, above, below)
 
@@ -74,18 +74,17 @@ def mean(words: str, sample: Sample, above: float = -inf, below: float = inf) ->
 def difference(
     words: str, sample: Sample, other: Sample, above: float = -inf, below: float = inf
 ) -> Component:
-    """The mean over one group less that over another, whose spread may differ (Welch).
+    """The mean over one group minus that over another, whose spread may differ (Welch).
 
     Runs of two groups with the same seed are not taken as pairs.
     """
 
     def estimate() -> tuple[float, float, float]:
-        both = np.array([_squared_error(sample), _squared_error(other)])
-        before = np.array([len(sample.values), len(other.values)]) - 1
-        total = both.sum()
+        pair = sample.values, other.values
+        error = np.hypot(*map(stats.sem, pair))
         # where nothing varies the interval is a point, whatever the degrees of freedom
-        freedom = total**2 / (both**2 / before).sum() if total > 0 else before.sum()
-        return sample.mean - other.mean, np.sqrt(total), freedom
+        freedom = stats.ttest_ind(*pair, equal_var=False).df if error > 0 else 1
+        return sample.mean - other.mean, error, freedom
 
     return _component(words, [sample, other], estimate, above, below)
 
@@ -106,11 +105,8 @@ def doubling(
     def estimate() -> tuple[float, float, float]:
         x = np.repeat(np.log2(list(samples)), [len(one.values) for one in samples.values()])
         y = np.concatenate([one.values for one in samples.values()])
-        dx, dy = x - x.mean(), y - y.mean()
-        slope = dx @ dy / (dx @ dx)
-        left = dy - slope * dx
-        error = np.sqrt(left @ left / (len(x) - 2) / (dx @ dx))
-        return scale * slope, abs(scale) * error, len(x) - 2
+        line = stats.linregress(x, y)
+        return scale * line.slope, abs(scale) * line.stderr, len(x) - 2
 
     few = () if len(samples) > 1 else ("fewer than two widths",)
     return _component(words, list(samples.values()), estimate, above, below, few)
@@ -166,8 +162,3 @@ def _component(
     numbers = (nan, nan, nan) if lacking else tuple(float(number) for number in estimate())
     runs = sum(len(sample.values) for sample in samples)
     return Component(words, *numbers, runs, lacking, above, below)
-
-
-def _squared_error(sample: Sample) -> float:
-    """The squared standard error of the mean."""
-    return sample.values.var(ddof=1) / len(sample.values)

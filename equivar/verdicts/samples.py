@@ -23,6 +23,7 @@ class Sample:
 
     @property
     def mean(self) -> float:
+        """The mean over runs; NaN where there is none."""
         return float(self.values.mean()) if len(self.values) else float("nan")
 
 

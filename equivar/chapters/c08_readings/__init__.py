@@ -112,6 +112,7 @@ class Reread(Derived):
 
     @property
     def spec(self) -> Spec:
+        """What the run is stored under: the base's facts, the readings, the transforms."""
         base = self.base.spec
         facts = {
             "base": base.facts,
@@ -213,7 +214,7 @@ def _judged_again(
 def claim_b1(table: pd.DataFrame) -> Verdict:
     """Matched per image, most of the late part's rotation equivariance is chance (section 3).
 
-    The effect is what chance scores less half of the score, a comparison for each task of 4.3.
+    The effect is what chance scores minus half of the score, a comparison for each task of 4.3.
     `table`: scores under the reading `match="image"`, with a column `task`.
     """
     less_half = table.assign(score=table["chance"] - table["score"] / 2)

@@ -142,7 +142,7 @@ def claims(found: Results, p: Parameters) -> list[Verdict]:
 def claim_b4(table: pd.DataFrame) -> Verdict:
     """The share of channels in orbits falls with depth.
 
-    The effect is a network's mean share over its first convolution and early layers, less that
+    The effect is a network's mean share over its first convolution and early layers, minus that
     over its late ones; the interval is over networks.
     """
     found = _shares(table, ["network"])
@@ -168,7 +168,7 @@ def claim_b5(table: pd.DataFrame) -> Verdict:
 def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
     """First convolutions of networks trained on ImageNet have orbits, more than chance gives.
 
-    The effect is the share of networks where one is found, less `rate`, the share where chance
+    The effect is the share of networks where one is found, minus `rate`, the share where chance
     would give one; the interval is that of Clopper and Pearson, over networks.
     """
     first = _matched(table)
@@ -256,7 +256,7 @@ def _measured(p: Parameters, name: str, network, data: str, images: int) -> Meas
 def _change(
     found: pd.DataFrame, task: str, kind: str, parts: Sequence[str], above: float = -np.inf
 ) -> Component:
-    """A task's share of a kind less that of the plain task."""
+    """A task's share of a kind minus that of the plain task."""
     by_run = _by_run(found, kind, parts, ["task", "seed"])
     one, plain = (
         _sample(by_run[by_run.index.get_level_values("task") == name], f"runs of task {name}")

@@ -34,6 +34,7 @@ class Searched(Derived):
 
     @property
     def spec(self) -> Spec:
+        """What the run is stored under: the base's facts, the number of images, the rate."""
         base = self.base.spec
         facts = {"base": base.facts, "images": self.images, "rate": self.rate}
         facts |= moved_defaults(orbits, ORBITS_DEFAULTS)
