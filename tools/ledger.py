@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
-from chapters import Stop, chapters_of, read, unknown
+from chapters import Stop, chapters_of, check, of_profile, read, unknown
 from run_notebook import verdicts_of
 
 from equivar.verdicts import SIGNS, VERDICTS, Verdict, claim_b2
@@ -191,21 +191,40 @@ def with_table(text, table):
     return f"{before}{START}\n{table}{END}{after}"
 
 
+def complete(profile):
+    """The executed chapters of a profile that are complete.
+
+    The others are named; Stop where one of them has verdicts that are committed, or none is left.
+    """
+    values, done = of_profile(ROOT, profile), []
+    before = {row.chapter for row in committed(ROOT).get(profile, ())}
+    for name in chapters_of(ROOT):
+        path = ROOT / "_build" / profile / "notebooks" / f"{name}.ipynb"
+        try:
+            check(ROOT, path, profile, values)
+            done.append(path)
+        except Stop as stop:
+            if name in before:
+                raise
+            print(f"left out: {stop}", file=sys.stderr, flush=True)
+    if not done:
+        raise Stop(f"no chapter of {profile} has been run")
+    return done
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="quick", help="a name in notebooks/profiles")
     profile = parser.parse_args(argv).profile
-    folder = ROOT / "_build" / profile / "notebooks"
-    notebooks = [folder / f"{name}.ipynb" for name in chapters_of(ROOT)]
     try:
-        absent = [path.stem for path in notebooks if not path.is_file()]
-        if absent:
-            raise Stop(f"{absent[0]} has not been run; run: make run PROFILE={profile}")
+        notebooks = complete(profile)
         rows = of_chapters(notebooks)
         write(rows, ROOT / "data" / "results" / profile / FILE)
         refresh_readme(ROOT)
         chapter, figure = COVER
-        (ROOT / PICTURE).write_bytes(picture(folder / f"{chapter}.ipynb", figure))
+        for notebook in notebooks:
+            if notebook.stem == chapter:
+                (ROOT / PICTURE).write_bytes(picture(notebook, figure))
     except Stop as stop:
         print(f"\nclaims failed: {stop}\n", file=sys.stderr, flush=True)
         return 1

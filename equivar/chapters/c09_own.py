@@ -101,14 +101,13 @@ class OwnNetwork:
 def tables(p: Parameters) -> OwnNetwork:
     """Any network on any images, and one image's maps in one layer.
 
-    On the GPU where PyTorch has one.
+    Measured on the GPU where PyTorch has one.
     """
     network = networks.load(p.network, p.weights, options=p.options, seed=p.seed)
     network = network.with_input(size=p.size or None)
     images = open_images(p.images, network.input, p.count, p.batch_size)
     transforms = parse_transforms(p.transforms)
-    options = {"layers": list(p.layers) or None, "match": p.match}
-    network.model.to(networks.fastest())
+    options = {"layers": list(p.layers) or None, "match": p.match, "device": networks.fastest()}
     table = measured(network, images, transforms, **options)
     layer = p.shown_layer or first_of_middle(table)
     examples = look(network, images, layer, transforms[0], p.shown, p.pairs)

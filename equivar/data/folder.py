@@ -142,14 +142,15 @@ def open_images(
     batch_size: int = 32,
     skip_unreadable: bool = False,
 ) -> FolderImages | DatasetImages:
-    """The images of a folder; of a data set, by its name; or, for "", drawn by this package.
+    """The images of a data set, by its name; of a folder; or, for "", drawn by this package.
 
-    A folder goes before a data set of the same name. ValueError, FileNotFoundError: neither.
+    A text that names a data set is never taken for a folder of the same name, which "./mnist" or
+    Path("mnist") names. ValueError, FileNotFoundError: neither.
     """
     if count is not None and count < 2:
         raise ValueError(f"{count} images: at least 2 are needed, one to tell chance by")
     name = str(where) or EMBEDDED
-    if name not in datasets.DATASETS or (where and Path(where).is_dir()):
+    if name not in datasets.DATASETS or (where and isinstance(where, Path)):
         return FolderImages(where, wanted, count, batch_size, skip_unreadable)
     split = datasets.DATASETS[name].splits[-1]
     options = {}

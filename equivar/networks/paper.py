@@ -23,7 +23,7 @@ from equivar.networks.toy import GaussianCNN
 
 def _relative(name: str, *sizes: int, **options: object) -> nn.Module:
     """A network of `small`, which is imported late: timm and torchvision take two seconds."""
-    from equivar.networks import small
+    import equivar.networks.small as small
 
     return getattr(small, name)(*sizes, **options)
 

@@ -15,9 +15,9 @@ from torch import nn
 
 from equivar.data.input import Input, per_channel
 from equivar.names import did_you_mean, near_names, unknown_name
-from equivar.networks import paper
 from equivar.networks.errors import first_line
 from equivar.networks.hub import checked_by_name, fetching, on_the_hub
+from equivar.networks.paper import MODELS, build
 
 Options = Mapping[str, object]
 
@@ -156,15 +156,15 @@ def _of_transforms(preset) -> Input:
 
 def from_package(name: str, weights: str, options: Options, seed: int) -> Built:
     """One of the paper's networks; it takes the images of the paper's data."""
-    if name not in paper.MODELS:
-        known = [f"equivar:{known}" for known in paper.MODELS]
+    if name not in MODELS:
+        known = [f"equivar:{known}" for known in MODELS]
         raise unknown_name("network", f"equivar:{name}", known)
     if weights.partition(":")[0] == "hub":
         raise ValueError(f"equivar:{name} has no published weights: give a file, or 'random'")
     if name == "cnn7":
         options = {"in_channels": 1, **options}
     with naming_options(f"equivar:{name}", options):
-        model = paper.build(name, **{"seed": seed, **options})
+        model = build(name, **{"seed": seed, **options})
     channels = first_channels(model)
     toy = name.startswith("toy-")
     scale = _PLAIN if toy else {"mean": Input.mean, "std": Input.std}
@@ -212,7 +212,7 @@ def _all_names() -> dict[str, Iterable[str]]:
     return {
         "timm": timm.list_models(),
         "torchvision": torchvision.models.list_models(module=torchvision.models),
-        "equivar": paper.MODELS,
+        "equivar": MODELS,
     }
 
 

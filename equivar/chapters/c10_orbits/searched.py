@@ -50,9 +50,8 @@ class Searched(Derived):
         that this package draws, along the strongest orbit.
         """
         model, images, wanted = self.opened(store)
-        model.to(fastest())
         layers = first_and_blocks(model, next(iter(_batches(images)))[:1])
-        table = orbits(model, images, layers, rate=self.rate)
+        table = orbits(model, images, layers, rate=self.rate, device=fastest())
         layer = next(iter(layers))
         found = table[table["found"] & (table["layer"] == layer)]
         tables = {
