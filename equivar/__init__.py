@@ -11,6 +11,7 @@ from types import ModuleType
 _HOMES = {
     "Rotation": "equivar.transforms",
     "Shift": "equivar.transforms",
+    "Tokens": "equivar.features",
     "default_layers": "equivar.features",
     "diagonal_shifts": "equivar.transforms",
     "measure": "equivar.measure",
@@ -21,6 +22,7 @@ _HOMES = {
 __all__ = [
     "Rotation",
     "Shift",
+    "Tokens",
     "default_layers",
     "diagonal_shifts",
     "measure",

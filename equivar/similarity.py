@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 SIMILARITIES = ("correlation", "cosine")
-SIGNS = ("keep", "clip")  # of a negative similarity; clipped, it is 0
+SIGNS = ("keep", "clip")  # what is done with a negative similarity: "clip" makes it 0
 
 
 class NotFiniteError(ValueError):
@@ -24,8 +24,8 @@ class NotFiniteError(ValueError):
 
 
 FLAT = 1e-5  # a map is undefined when its deviation is at most this share of its root mean square
-_MOSTLY_MEAN = 1e-3  # below this share of variance in the mean square, one pass is not exact enough
-_MANY_PRODUCTS = 4e6  # below which setting up a convolution takes longer than it saves
+_MOSTLY_MEAN = 1e-3  # one pass is not exact enough below this share of variance in the mean square
+_MANY_PRODUCTS = 4e6  # for fewer, setting up a convolution takes longer than it saves
 _CACHE_BYTES = 2**20  # of maps that are worked on at once
 _TINY = 1e-30  # squares below this may have lost digits
 
@@ -38,9 +38,9 @@ def unit_maps(
 ) -> tuple[Tensor, Tensor]:
     """Each map centred (correlation only) and scaled to length 1, so that S is a dot product.
 
-    `maps (B, n, C)` -> unit maps `(B, n, C)`, undefined ones 0, and which are defined `(B, C)`.
-    The result is written to `out`, and `scratch` (the shape of `piece`) used on the way, where
-    they are given. Raises NotFiniteError for NaN and infinity.
+    maps `(B, n, C)` -> unit maps `(B, n, C)`, 0 where undefined, and which are defined `(B, C)`.
+    Where given, `out` takes the result, and `scratch` (with the shape of `piece`) is overwritten on
+    the way. Raises NotFiniteError for NaN and infinity.
     """
     moments = Moments.of(maps, similarity, scratch)
     if not moments.exact_enough:
@@ -57,7 +57,7 @@ def unit_maps(
 
 @dataclass
 class Moments:
-    """Sums over each map's n cells, (B, C): of its squares, and of it."""
+    """Sums over the n cells of each map: of its squares and of its values, (B, C) each."""
 
     squares: Tensor
     sums: Tensor
@@ -66,6 +66,7 @@ class Moments:
 
     @classmethod
     def of(cls, maps: Tensor, similarity: str, scratch: Tensor | None = None) -> "Moments":
+        """The moments of maps (B, n, C); `scratch`, with the shape of `piece`, is overwritten."""
         moments = cls.empty(maps, similarity)
         scratch = maps.new_empty(piece(maps)) if scratch is None else scratch
         for some in pieces(maps):
@@ -74,7 +75,7 @@ class Moments:
 
     @classmethod
     def empty(cls, maps: Tensor, similarity: str) -> "Moments":
-        """To be filled in, for maps (B, n, C)."""
+        """Moments for maps (B, n, C), to be filled in by `add`."""
         images, cells, channels = maps.shape
         squares, sums = maps.new_empty(2, images, channels)
         return cls(squares, sums, cells, similarity == "correlation")
@@ -87,7 +88,7 @@ class Moments:
 
     @property
     def origin(self) -> Tensor:
-        """The mean (cosine: 0), about which lengths are: (B, C)."""
+        """The value about which lengths are taken: the mean (cosine: 0), (B, C)."""
         return self.sums / self.cells if self.centred else torch.zeros_like(self.sums)
 
     @cached_property
@@ -103,10 +104,12 @@ class Moments:
     def exact_enough(self) -> bool:
         """Whether rounding shows nowhere: no mean much above the deviation, no under- or overflow.
 
-        Maps that are 0 do no harm; where the squares are lost, the sums tell them from tiny ones.
+        A map of zeros does no harm. The squares of tiny values may be 0 as well, but then the sum
+        of the values is not 0.
         """
         squares = self.squares
-        sound = (self.varying > _MOSTLY_MEAN * squares) & (squares > _TINY)  # no NaN or infinity is
+        # false for NaN and infinity
+        sound = (self.varying > _MOSTLY_MEAN * squares) & (squares > _TINY)
         if sound.all():
             return True
         nothing = (squares == 0) & (self.sums == 0)
@@ -114,7 +117,10 @@ class Moments:
 
 
 def exact_unit_maps(maps: Tensor, similarity: str) -> tuple[Tensor, Tensor]:
-    """As `unit_maps`, by way of double precision."""
+    """The same as `unit_maps`, computed in double precision.
+
+    Raises NotFiniteError for NaN and infinity.
+    """
     exact = maps.double()
     squares = (exact * exact).sum(dim=1)
     if similarity == "correlation":
@@ -132,16 +138,16 @@ def _inverse_lengths(varying: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pieces(maps: Tensor) -> Iterator[slice]:
-    """A few images at a time of (B, n, C), so that a cache holds what several steps read.
+    """Slices of a few images each of maps (B, n, C), so that several steps find them in the cache.
 
-    On other devices than a CPU all of them at once.
+    On devices other than a CPU there is one slice of all images.
     """
     images, step = len(maps), max(1, piece(maps)[0])
     return (slice(start, min(start + step, images)) for start in range(0, images, step))
 
 
 def piece(maps: Tensor) -> tuple[int, int, int]:
-    """The shape of the largest piece."""
+    """The shape (images, n, C) of the largest piece."""
     images, cells, channels = maps.shape
     if maps.device.type == "cpu":
         at_once = _CACHE_BYTES // max(1, cells * channels * maps.element_size())
@@ -152,7 +158,7 @@ def piece(maps: Tensor) -> tuple[int, int, int]:
 def summed_products(g: Tensor, f: Tensor) -> Tensor:
     """The dot products of every pair of channels, summed over images: (B, n, C) twice -> (C, C').
 
-    A matrix product, or on a CPU whose matrix products are slow a weight gradient.
+    They come from a matrix product, or from a weight gradient on a CPU where that is faster.
     """
     images, cells, channels = f.shape
     worth_it = images * cells >= channels // 4 and images * cells * channels**2 >= _MANY_PRODUCTS
@@ -192,6 +198,7 @@ def pairwise(g: Tensor, f: Tensor, similarity: str = "correlation") -> Tensor:
     """S(G_c, F_c') for every pair of channels of each image (eqs. 4 and 7).
 
     `g (B, C, H, W)` and `f (B, C', H, W)` -> `(B, C, C')`, NaN where one of the two is undefined.
+    Raises ValueError for an unknown similarity and NotFiniteError for NaN and infinity.
     """
     if similarity not in SIMILARITIES:
         raise ValueError(f"similarity {similarity!r}: choose one of {', '.join(SIMILARITIES)}")

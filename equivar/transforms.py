@@ -35,6 +35,7 @@ class Rotation:
 
     @property
     def name(self) -> str:
+        """Its name in tables, such as "rotation-90"."""
         return f"rotation-{90 * self.quarter_turns}"
 
     @property
@@ -43,10 +44,11 @@ class Rotation:
         return self.quarter_turns % 2 == 1
 
     def inverse(self) -> "Rotation":
+        """The rotation that turns the plane back."""
         return Rotation(-self.quarter_turns)
 
     def on_images(self, images: Tensor, border: str = "zero") -> Tensor:
-        """Turn images, maps or cell numbers `(..., H, W)`; `border` plays no part."""
+        """Turn images, maps or cell numbers `(..., H, W)`; `border` has no effect."""
         return torch.rot90(images, self.quarter_turns, dims=(-2, -1))
 
 
@@ -64,12 +66,16 @@ class Shift:
 
     @property
     def name(self) -> str:
+        """Its name in tables, such as "shift-3"."""
         return f"shift-{self.pixels}"
 
     swaps_sides = False
 
     def on_images(self, images: Tensor, border: str = "zero") -> Tensor:
-        """Shift images `(..., H, W)`: shifted-in pixels are 0, or wrap around."""
+        """Shift images `(..., H, W)`.
+
+        New pixels at the border are 0, or with `border="wrap"` those of the other side.
+        """
         d = self.pixels
         rolled = torch.roll(images, (d, d), dims=(-2, -1))
         if border == "wrap" or d == 0:
@@ -124,7 +130,7 @@ class Steps:
     wraps: bool
 
     def source(self, maps: Tensor, dim: int) -> Tensor:
-        """The original map read where the shifted one has its content, along one axis."""
+        """The original maps, read where the content of the compared cells was, along one axis."""
         near = self._cells(maps, dim, self.low)
         if self.weight == 0:
             return near
@@ -149,6 +155,7 @@ def diagonal_shifts(first: int, last: int) -> list[Shift]:
     """The diagonal shifts by `first`, ..., `last` pixels, both ends included.
 
     The paper uses `diagonal_shifts(1, 16)` on CIFAR-10 and `diagonal_shifts(1, 32)` on ImageNet.
+    Raises ValueError where `last` is below `first`.
     """
     if last < first:
         raise ValueError(f"diagonal_shifts({first}, {last}) is empty: last is below first")
@@ -156,9 +163,10 @@ def diagonal_shifts(first: int, last: int) -> list[Shift]:
 
 
 def parse_transforms(text: str | Sequence[str]) -> list[Rotation | Shift]:
-    """`rotations`, `rotation-90`, `shift-3`, `shifts:1-16`, `shifts:4-16:4` (every fourth).
+    """Read `rotations`, `rotation-90`, `shift-3`, `shifts:1-16`, `shifts:4-16:4` (every fourth).
 
-    Several stand in a list, or in one string with commas. ValueError tells what can not be read.
+    Several stand in a list, or in one string with commas. Raises ValueError, which names what
+    cannot be read.
     """
     words = text.split(",") if isinstance(text, str) else list(text)
     found = [transform for word in words for transform in _transforms(word.strip())]
@@ -172,9 +180,9 @@ def _transforms(word: str) -> list[Rotation | Shift]:
         return rotations()
     if turn := re.fullmatch(r"rotation-(90|180|270)", word):
         return [Rotation(int(turn[1]) // 90)]
-    if shift := re.fullmatch(r"shift-(\d+)", word):
+    if shift := re.fullmatch(r"shift-(-?\d+)", word):
         return [Shift(int(shift[1]))]
-    if many := re.fullmatch(r"shifts:(\d+)-(\d+)(?::([1-9]\d*))?", word):
+    if many := re.fullmatch(r"shifts:(-?\d+)-(-?\d+)(?::([1-9]\d*))?", word):
         return diagonal_shifts(int(many[1]), int(many[2]))[:: int(many[3] or 1)]
     hint = did_you_mean(near_names(word, _FORMS.split(", "), 1))
     raise ValueError(f"transformation {word!r} can not be read.{hint} There are {_FORMS}")

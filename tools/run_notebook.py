@@ -56,7 +56,7 @@ def execute(source, out, values, timeout, progress):
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, why() says shorter
     papermill.execute_notebook(
-        source, out, values,
+        unformatted(source), unformatted(out), values,
         kernel_name="python3", cwd=ROOT, progress_bar=False,
         stdout_file=progress.stream(), stderr_file=progress.stream(),
         execution_timeout=timeout,
@@ -65,10 +65,17 @@ def execute(source, out, values, timeout, progress):
     )  # fmt: skip
 
 
+def unformatted(path):
+    """A path as papermill takes it, which fills in what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def run(options):
     """Run the chapter; raises Stop with a message of a few lines."""
     values = for_chapter(ROOT, existing(options.notebook), options.profile, options.overrides)
     out = target(options)
+    if out.is_dir():
+        raise Stop(f"--out {out} is a folder: name a file in it")
     failed = ROOT / "_build" / options.profile / "failed" / options.notebook.name
     progress = Progress(options.notebook, options.profile)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -136,6 +143,7 @@ def isolate():
     """Keep the person's own IPython start-up files and kernels of the same name out of a run."""
     os.environ["IPYTHONDIR"] = str(ROOT / "_build" / "ipython")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.pop("JUPYTER_PATH", None)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 
 

@@ -24,7 +24,8 @@ from equivar.cli.arguments import (
 )
 from equivar.features import Layers, default_layers
 from equivar.features.defaults import UnknownStructure
-from equivar.measure import CHOICES
+from equivar.measure import CHOICES, parts_of
+from equivar.names import WITHOUT_CELLS
 from equivar.transforms import parse_transforms
 
 EXAMPLES = """examples:
@@ -84,7 +85,8 @@ def _layers(arguments: argparse.Namespace):
         raise ValueError(f"the layers of {network.name} must be named, see above") from None
     taken = network.input
     noise = torch.rand(1, taken.channels, taken.height, taken.width)
-    with Layers(network.model, list(parts)) as hooked:
+    ends = [name for name, part in parts.items() if part in WITHOUT_CELLS]
+    with Layers(network.model, list(parts), lenient=True, ends=ends) as hooked:
         hooked.probe(noise)
     rows = [
         {
@@ -94,7 +96,9 @@ def _layers(arguments: argparse.Namespace):
             "channels x height x width": f"{s.channels} x {s.grid.height} x {s.grid.width}",
             "stride": f"{s.stride:g}" if s.spatial else "-",
         }
-        for i, ((name, part), s) in enumerate(zip(parts.items(), hooked.shapes, strict=True))
+        for i, (name, part, s) in enumerate(
+            zip(hooked.names, parts_of(parts, hooked), hooked.shapes, strict=True)
+        )
     ]
     print(pd.DataFrame(rows).to_string(index=False))
 

@@ -3,10 +3,11 @@
     train = datasets.load("shapes", "train")
     task = datasets.mnist6(datasets.load("mnist", "train"), "rot-inv")
 
-Embedded: `digits` (scikit-learn), `shapes` (drawn by this package). From files under the data
-root (an argument, else the variable EQUIVAR_DATA, else data/raw): `mnist`, `cifar10`,
-`cifar10-jpeg`, `cifar10-train-head`, `imagenet-sample`, `imagenet`. What is loaded is checked
-against the registry (equivar.data.registry). No function here uses a global RNG.
+Two sets are embedded: `digits` (from scikit-learn) and `shapes` (drawn by this package). The others
+are read from files under the data root: `mnist`, `cifar10`, `cifar10-jpeg`, `cifar10-train-head`,
+`imagenet-sample`, `imagenet`. The data root is an argument, or else the variable EQUIVAR_DATA, or
+else data/raw. What is read is checked against the registry (equivar.data.registry). No function
+here uses a global RNG.
 """
 
 from __future__ import annotations
@@ -63,13 +64,15 @@ DIGIT_CLASSES = tuple("0123456789")
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """One row of `DATASETS`: how to read a split, and what belongs to it.
+    """One row of `DATASETS`: how to read a split, and what is known of its images.
 
-    find: the files of a split (see `finders`), from which `read` makes images and labels; None for
-    an embedded set, which is read by the name of the split and identified by its `revision`: to be
-    raised when it gives other images. classes: their names by label, or what gives them. shape:
-    (C, H, W) of every image, where it is fixed; no class is then without images. parts: the plain
-    form that identifies it (see `identity`), None for the bytes of its files.
+    read: makes images and labels of what `find` returns. find: gives the files of a split (see
+    `finders`). It is None for an embedded set, which is read by the name of the split and
+    identified by `revision`; raise `revision` when such a set gives other images. classes: their
+    names in the order of the labels, or a function that returns them. mean, std: of each channel,
+    for pixels in [0, 1]. shape: (C, H, W) of every image where all have one size; every class must
+    then have images. parts: writes images and labels in the plain form that identifies them (see
+    `identity`); None where the bytes of the files identify them.
     """
 
     read: Callable[..., ReadResult]
@@ -84,18 +87,20 @@ class DataSet:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The names of the classes in the order of the labels."""
         return self.classes() if callable(self.classes) else self.classes
 
 
 def load(name: str, split: str = "train", root: str | Path | None = None, **options) -> ImageData:
-    """One split of the data set `name`, all of it in memory, and what the registry says it is.
+    """Read one split of the data set `name` into memory and check it against the registry.
 
-    Options: `imagenet-sample` and `imagenet` take size=224 (pixels a side), resize=256 (the shorter
-    side before the central crop) and interpolation="bilinear" or "bicubic"; `imagenet` also
-    count=2000 images, the first of an order drawn by seed=0.
-    ValueError: an unknown name (the message has near ones) or split. TypeError: an unknown
-    option. DataMissing, DataDamaged: a file that is absent or broken or holds other data, with its
-    name, its place and how to get it.
+    `imagenet-sample` and `imagenet` take the options size=224 (pixels a side), resize=256 (pixels
+    of the shorter side before the central crop) and interpolation="bilinear" or "bicubic".
+    `imagenet` also takes count=2000 images, the first of an order drawn with seed=0.
+
+    Raises ValueError for an unknown name or split (the message lists near ones) and TypeError for
+    an unknown option. Raises DataMissing or DataDamaged for a file that is absent or broken or
+    holds other data; the message names the file, its place and how to get it.
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -108,7 +113,10 @@ def load(name: str, split: str = "train", root: str | Path | None = None, **opti
 
 
 def load_or(name: str, embedded: str, split: str = "train") -> ImageData:
-    """A split of a data set, to be looked at; of an embedded one where its files are not there."""
+    """Read a split of `name`, or of `embedded` where the files of `name` are missing.
+
+    This is for pictures of examples, for which either set will do.
+    """
     try:
         return load(name, split)
     except DataMissing:
@@ -116,11 +124,11 @@ def load_or(name: str, embedded: str, split: str = "train") -> ImageData:
 
 
 def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
-    """What identifies the images and labels of a split, for the keys of stored runs.
+    """A text that identifies the images and labels of a split, for the keys of stored runs.
 
-    Data on record are not read, and need not be there. An embedded set has its revision, any other
-    a sha256 that does not depend on the container where this can be told (see `identity`).
-    ValueError, DataMissing, DataDamaged: as `load`.
+    For an embedded set it holds the revision. For a set in the registry it is made from the
+    recorded sha256s; the files are not read and need not be there. For any other set it is made
+    from the sha256s of the files. Raises ValueError, DataMissing and DataDamaged as `load` does.
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -131,9 +139,10 @@ def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
 
 
 def verify(name: str, split: str, root: str | Path | None = None) -> bool:
-    """Whether the files of a split are those on record; False for one that has no record.
+    """Check the files of a split against the registry; False if the registry lacks the split.
 
-    JPEGs are not decoded for it. ValueError, DataMissing, DataDamaged: as `load`.
+    The result is True for an embedded set. JPEG images are not decoded. Raises DataDamaged for
+    files that differ from the registry; otherwise raises as `load` does.
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -157,7 +166,7 @@ def _entry(name: str, split: str) -> DataSet:
 def _check(
     entry: DataSet, name: str, split: str, paths: list[Path], images: Tensor, labels: Tensor
 ) -> None:
-    """DataDamaged, with the files, unless they hold what the entry and the registry say."""
+    """Raise DataDamaged, naming the files, unless they hold what the entry and registry say."""
     where = ", ".join(str(path) for path in paths)
     if not len(labels):
         raise DataDamaged(f"{where}: no images")

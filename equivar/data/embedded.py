@@ -13,8 +13,12 @@ DIGITS_SEED = 0  # of the split into training and test images
 
 
 def read_digits(split: str) -> tuple[Tensor, Tensor]:
-    """scikit-learn's 1797 digits of 8 x 8, enlarged to 20 x 20 in 28 x 28 as MNIST has them."""
-    from sklearn.datasets import load_digits  # late, as only this data set needs it
+    """The 1797 digits of scikit-learn, made like MNIST: uint8 (N, 1, 28, 28), int64 (N,).
+
+    Each digit of 8 x 8 pixels is enlarged to 20 x 20 and padded with black. The split is fixed:
+    1297 training images and 500 test images.
+    """
+    from sklearn.datasets import load_digits  # imported late: only this data set needs it
 
     source = load_digits()
     order = np.random.default_rng(DIGITS_SEED).permutation(len(source.target))
@@ -26,7 +30,10 @@ def read_digits(split: str) -> tuple[Tensor, Tensor]:
 
 
 def read_shapes(split: str) -> tuple[Tensor, Tensor]:
-    """10,000 training and 2,000 test images, as many of each class, in random order."""
+    """The 10,000 training or 2,000 test images of `shapes`: uint8 (N, 3, 32, 32), int64 (N,).
+
+    Every class has the same number of images, and their order is random.
+    """
     count, seed = (10_000, 0) if split == "train" else (2_000, 1)
     labels = np.random.default_rng([seed, 1]).permutation(np.arange(count) % len(OUTLINES))
     return torch.from_numpy(draw_shapes(labels, [seed, 0])), torch.from_numpy(labels)

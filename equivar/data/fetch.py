@@ -1,6 +1,7 @@
-"""Files of the registry from their addresses: verified, there whole or not at all.
+"""Fetch files of the registry from their addresses, and verify them.
 
-One process at a time fetches into a data root (`alone`); others wait.
+A file is either complete at its place or not there at all. One process at a time fetches into a
+data root (`alone`); others wait.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ LOCK = ".fetching.lock"
 
 
 class NotFetched(Exception):
-    """None of the addresses of a file gave it; the message says what each of them did."""
+    """No address of a file delivered it; the message says what happened at each of them."""
 
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Make the data root if need be, and be the only process that fetches into it.
+    """Create the data root if needed, and be the only process that fetches into it.
 
-    OSError: the root can not be written.
+    Raises OSError where the root cannot be written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -56,10 +57,11 @@ def alone(root: Path) -> Iterator[None]:
 
 
 def obtain(files: Iterable[File], root: Path) -> None:
-    """Fetch those of the files that are not there and have an address; unpack archives.
+    """Fetch the missing files that have an address, and unpack archives.
 
-    What fails is told, and the others are fetched all the same. An archive that was put there by
-    hand is taken, and stays; one that was fetched goes. OSError: the root can not be written.
+    A failure is printed, and the other files are still fetched. An archive that was put there by
+    hand is used and kept; one that was fetched is deleted once it is unpacked. Raises OSError where
+    the root cannot be written.
     """
     wanted: dict[Download, list[File]] = {}
     for file in files:
@@ -85,10 +87,11 @@ def _obtain_one(download: Download, files: list[File], root: Path) -> None:
 
 
 def fetch(download: Download, root: Path) -> Path:
-    """The downloaded file at its place, its sha256 verified; each address in turn.
+    """Download a file to its place, verify its sha256 and return its path.
 
-    What fails (a connection that breaks off, other bytes) is tried once more, from the beginning.
-    NotFetched: says what each address did.
+    The addresses are tried in turn. After a failure (a connection that breaks off, wrong bytes) an
+    address is tried once more from the beginning. Raises NotFetched, which says what happened at
+    each address.
     """
     target, said = root / download.place, []
     pooch.get_logger().setLevel("WARNING")
@@ -110,7 +113,7 @@ def fetch(download: Download, root: Path) -> Path:
 
 
 def _downloader() -> pooch.HTTPDownloader:
-    """A bar on a terminal only; a .gz must come as it is."""
+    """Show a progress bar on a terminal only, and take a .gz file as it is."""
     headers = {"Accept-Encoding": "identity"}
     return pooch.HTTPDownloader(sys.stderr.isatty(), timeout=TIMEOUT, headers=headers)
 
@@ -124,16 +127,17 @@ def _words(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
     if isinstance(error, requests.ConnectionError):
-        kind = type(error).__name__  # SSLError and ProxyError are told apart
+        kind = type(error).__name__  # SSLError or ProxyError, for example
         return "no connection" if kind == "ConnectionError" else f"no connection ({kind})"
     return str(error)
 
 
 def unpack(archive: Path, files: Iterable[File], root: Path) -> None:
-    """The named members of a tar archive to their places: all of them verified, or none.
+    """Unpack the named members of a tar archive to their places: all of them verified, or none.
 
-    Only their bytes are taken, so that no path or link in the archive has a say in what is
-    written where. DataDamaged: it can not be read, or a member is missing or another one.
+    Only their bytes are used, so no path or link in the archive can decide where something is
+    written. Raises DataDamaged where the archive cannot be read, or a member is missing or has
+    another sha256.
     """
     files = list(files)
     targets = [root / file.place for file in files]

@@ -1,7 +1,7 @@
 """Where the files of each data set lie under the data root.
 
-Each function: (split, root) -> the files, in order; DataMissing names what is not there, its
-place and how to get it.
+Each finder takes a split and the data root, and returns the files in order. It raises DataMissing,
+which names the missing file, its place and how to get it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ IMAGENET_HELP = (
 
 
 def tables(folder: Path, split: str) -> list[Path]:
-    """<folder>/<split>.parquet, or its parts <split>-00000-of-00002.parquet, ...; none: [].
+    """The parquet files of a split in a folder: one table, or its parts; [] if there is none.
 
-    DataMissing: some parts are there and others not.
+    They are named <split>.parquet, or <split>-00000-of-00002.parquet and so on. Raises DataMissing
+    where some parts are there and others are not.
     """
     whole = folder / f"{split}.parquet"
     if whole.exists():
@@ -42,9 +43,10 @@ def tables(folder: Path, split: str) -> list[Path]:
 
 
 def table_finder(folder: str, name: str) -> Finder:
-    """A data set that is an image table in its own folder."""
+    """The finder of a data set that is an image table in its own folder."""
 
     def find(split: str, root: Path) -> list[Path]:
+        """The table of a split, or its parts."""
         found = tables(root / folder, split)
         return found or [
             first_existing([root / folder / f"{split}.parquet"], how_to_get(name, split))
@@ -54,7 +56,7 @@ def table_finder(folder: str, name: str) -> Finder:
 
 
 def find_mnist(split: str, root: Path) -> list[Path]:
-    """A parquet image table where there is one, else the idx files: images, labels."""
+    """The parquet image table of MNIST where there is one, else its idx files: images, labels."""
     found = tables(root / "mnist", split)
     if found:
         return found
@@ -68,7 +70,7 @@ def find_mnist(split: str, root: Path) -> list[Path]:
 
 
 def find_cifar10(split: str, root: Path) -> list[Path]:
-    """A parquet image table where there is one, else the files of the official archive."""
+    """The parquet image table of CIFAR-10 where there is one, else the official binary files."""
     found = tables(root / "cifar10", split)
     if found:
         return found
@@ -83,7 +85,7 @@ def _or_table(name: str, split: str, folder: Path) -> str:
 
 
 def find_imagenet_sample(split: str, root: Path) -> list[Path]:
-    """One table, whatever the split is called."""
+    """The only table of the sample, whatever the split is called."""
     place = root / "imagenet-sample" / "sample.parquet"
     return [first_existing([place], how_to_get("imagenet-sample", split))]
 
@@ -91,7 +93,7 @@ def find_imagenet_sample(split: str, root: Path) -> list[Path]:
 def find_imagenet(split: str, root: Path) -> list[Path]:
     """The folder of the validation images, or parquet image tables of them.
 
-    DataDamaged: a folder without exactly 1000 folders of classes.
+    Raises DataDamaged for a folder without exactly 1000 folders of classes, named by wnids.
     """
     home = root / "imagenet"
     found = tables(home, "validation")

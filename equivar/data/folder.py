@@ -3,8 +3,8 @@
     images = open_images("photos", network.input, count=200)
     equivar.measure(network.model, images, equivar.rotations())
 
-Both kinds give normalised batches (B, C, H, W), may be passed over several times, and read or
-resize no more than they give.
+Both kinds give normalised batches (B, C, H, W) and can be read several times. An image is read or
+resized only when its batch is needed.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ ENDINGS = frozenset(
 )
 EMBEDDED = "shapes"
 _GREY = (0.299, 0.587, 0.114)  # of red, green and blue, as in ITU-R 601
-_FINER = 2  # a JPEG is decoded at no less than this many times the size it is resized to
+_FINER = 2  # a JPEG is decoded to at least this many times the size it is resized to
 
 
 class FolderImages:
     """The image files of a folder and its subfolders, in batches.
 
-    count: how many of them at most, spread evenly over the files sorted by name, so that folders
-    sorted by class give all classes. skip_unreadable: leave out what can not be decoded; `skipped`
-    then tells which files and why. FileNotFoundError, ValueError: no such folder, no images in it;
-    DataDamaged, while reading: names the file that can not be decoded.
+    count: the largest number of images. They are spread evenly over the files sorted by name, so
+    that all classes are included where each class has a folder. skip_unreadable: leave out files
+    that cannot be decoded; `skipped` then says which, and why. Raises FileNotFoundError for a
+    folder that does not exist, ValueError for one without images and, while reading, DataDamaged,
+    which names the file that cannot be decoded.
     """
 
     def __init__(
@@ -59,12 +60,13 @@ class FolderImages:
         paths = image_files(self.folder)
         if count is not None and count < len(paths):
             paths = [paths[i * len(paths) // count] for i in range(count)]
-        self.dataset: Sequence[Path] = paths  # the name by which `measure` learns the number
+        self.dataset: Sequence[Path] = paths  # `measure` reads the number of images from it
         self.batch_size, self.skip_unreadable = batch_size, skip_unreadable
         self.skipped: dict[Path, str] = {}
 
     @property
     def name(self) -> str:
+        """The path of the folder."""
         return str(self.folder)
 
     def __len__(self) -> int:
@@ -106,8 +108,8 @@ class FolderImages:
 class DatasetImages:
     """Images in memory, uint8 (N, C, h, w), resized to what the network takes, in batches.
 
-    Colour becomes grey and grey is repeated where the network's channels ask for it. labels: int64
-    (N,), where they are known.
+    Colour becomes grey, or grey is repeated, where the network's channels ask for it. labels: int64
+    (N,), or None where they are not known.
     """
 
     def __init__(
@@ -142,10 +144,11 @@ def open_images(
     batch_size: int = 32,
     skip_unreadable: bool = False,
 ) -> FolderImages | DatasetImages:
-    """The images of a data set, by its name; of a folder; or, for "", drawn by this package.
+    """Images of a data set, by its name; of a folder; or, for "", of the embedded set `shapes`.
 
-    A text that names a data set is never taken for a folder of the same name, which "./mnist" or
-    Path("mnist") names. ValueError, FileNotFoundError: neither.
+    A text that names a data set never stands for a folder of the same name; give "./mnist" or
+    Path("mnist") for that. count: the largest number of images. Raises FileNotFoundError or
+    ValueError where `where` is neither, and ValueError for a count below 2.
     """
     if count is not None and count < 2:
         raise ValueError(f"{count} images: at least 2 are needed, one to tell chance by")
@@ -165,15 +168,21 @@ def open_images(
 
 
 def image_files(folder: Path) -> list[Path]:
-    """All image files in a folder and below, sorted by name; hidden ones are left out."""
+    """All image files in a folder and below, sorted by name; hidden ones are left out.
+
+    Raises FileNotFoundError for a folder that does not exist, and ValueError for a file or a folder
+    without images.
+    """
     if not folder.exists():
         near = "" if os.sep in str(folder) else f" ({_near_data_set(str(folder))})"
         raise FileNotFoundError(f"no folder {folder}{near}")
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file: give the folder that the images are in")
-    found = []
-    for at, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name[0] not in "._"]
+    found, seen = [], {os.path.realpath(folder)}
+    for at, folders, names in os.walk(folder, followlinks=True):
+        real = {name: os.path.realpath(Path(at, name)) for name in folders if name[0] not in "._"}
+        folders[:] = [name for name, path in real.items() if path not in seen]  # no link leads back
+        seen |= {real[name] for name in folders}
         found += [
             Path(at, name)
             for name in names
@@ -186,10 +195,10 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_image(path: Path, wanted: Input) -> np.ndarray:
-    """One image file as the network takes it: uint8 (C, H, W).
+    """Read one image file as the network takes it: uint8 (C, H, W).
 
-    Turned as its EXIF orientation says; alpha is dropped, and of several frames the first is
-    taken. DataDamaged names a file that can not be decoded.
+    The image is turned as its EXIF orientation says. Alpha is dropped, and the first of several
+    frames is taken. Raises DataDamaged, which names the file, where it cannot be decoded.
     """
     try:
         with open_image(path) as image:
@@ -202,7 +211,7 @@ def read_image(path: Path, wanted: Input) -> np.ndarray:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey scaled to 8 bits, which Pillow would clip."""
+    """Scale 16-bit grey to 8 bits, since Pillow would clip it; other images stay as they are."""
     if image.mode == "F":
         raise ValueError("its pixels are real numbers of unknown range")
     if image.mode == "I" or image.mode.startswith("I;16"):

@@ -1,7 +1,7 @@
 """What identifies a split of a data set, and whether files hold it.
 
-The identity does not depend on the container: images and labels are written in the plain form
-whose sha256s are published (`mnist_parts`, `cifar10_parts`). JPEGs are the exception, since
+The identity does not depend on how the data are stored: images and labels are written in the plain
+form whose sha256s are published (`mnist_parts`, `cifar10_parts`). JPEGs are the exception, since
 decoders differ in the last bit: they are identified by the bytes of their files.
 """
 
@@ -46,7 +46,7 @@ def digests(parts: Iterable[bytes]) -> list[str]:
 
 
 def file_digests(paths: Iterable[Path]) -> list[str]:
-    """The sha256 of each file; a folder stands for the names and sizes of all files below it."""
+    """The sha256 of each file; for a folder, that of the names and sizes of all files below it."""
     return [_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
@@ -61,7 +61,7 @@ def _digest(path: Path, _size: int, _changed: int) -> str:
 
 
 def check(paths: list[Path], found: list[str], expected: tuple[File, ...]) -> None:
-    """DataDamaged unless the sha256s `found` are the `expected` ones; names the files."""
+    """Raise DataDamaged, naming the files, unless the sha256s `found` are the `expected` ones."""
     one_each = len(paths) == len(found) == len(expected)
     problems = []
     for i, (file, digest) in enumerate(zip_longest(expected, found)):

@@ -1,4 +1,4 @@
-"""The validation images of ImageNet, of which only those that are asked for are decoded."""
+"""The validation images of ImageNet; only those that are asked for are decoded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from equivar.files import DataDamaged
 
 @cache
 def categories() -> tuple[str, ...]:
-    """The names of the 1000 classes, sorted by wnid."""
-    from torchvision.models import ResNet18_Weights  # late: torchvision takes a second to import
+    """The names of the 1000 classes, in the order of their WordNet numbers (wnids)."""
+    from torchvision.models import ResNet18_Weights  # imported late: it takes a second
 
     return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
 
@@ -37,12 +37,13 @@ def read_imagenet(
     count: int = 2000,
     seed: int = 0,
 ) -> ReadResult:
-    """The first `count` images of an order drawn by `seed`, resized and cropped.
+    """Read the first `count` images of an order drawn with `seed`, resized and cropped.
 
-    paths: an ImageFolder, or parquet image tables. Labels are those of the classes sorted by
-    wnid. The same images are drawn from both where the tables keep the images' file names.
-    DataDamaged: a class without an image, a label that is none, an image that can not be decoded.
-    ValueError: a count that is not there.
+    paths: an ImageFolder, or parquet image tables. Images are uint8 (count, 3, size, size); labels
+    number the classes in the order of their wnids. Both sources give the same images where the
+    tables keep the file names of the images. Raises DataDamaged for a class without an image, a
+    label out of range and an image that cannot be decoded, and ValueError where there are fewer
+    than `count` images.
     """
     prepare = resize_and_crop(size, resize, interpolation)
     source = _Folder(paths[0]) if paths[0].is_dir() else _Tables(paths)
@@ -64,7 +65,7 @@ class _Folder:
     """An ImageFolder: files sorted by class and name."""
 
     def __init__(self, folder: Path):
-        from torchvision.datasets import ImageFolder  # late, as above
+        from torchvision.datasets import ImageFolder  # imported late, as above
 
         try:
             samples = ImageFolder(folder).samples
@@ -98,7 +99,10 @@ class _Tables:
             )
 
     def open(self, chosen: list[int]):
-        """As of a folder. All tables hold gigabytes: no more than a group of rows is in memory."""
+        """The same as for a folder.
+
+        All tables hold gigabytes, so only one group of rows at a time is in memory.
+        """
         encoded: dict[tuple[int, int], bytes] = dict.fromkeys(self.rows[i] for i in chosen)
         for number, path in enumerate(self.tables):
             wanted = {row for table, row in encoded if table == number}
@@ -122,7 +126,7 @@ def _names_and_labels(path: Path) -> tuple[list[str], list[int]]:
 
 
 def _encoded(path: Path, wanted: set[int]):
-    """(row, image file) of the wanted rows of a table, a group of rows at a time."""
+    """Give (row, image file) for the wanted rows of a table, one group of rows at a time."""
     column = image_column(path)
     try:
         file, start = pyarrow.parquet.ParquetFile(path), 0

@@ -17,7 +17,8 @@ class ImageData:
     """One split of a data set: every image, its label, and how to normalise it.
 
     images: uint8 (N, C, H, W). labels: int64 (N,), indices into `classes`. mean, std: of each
-    channel over the training split, for pixels in [0, 1]. ValueError where these do not fit.
+    channel over the training split, for pixels in [0, 1]. Raises ValueError where these do not fit
+    together.
     """
 
     name: str
@@ -58,8 +59,8 @@ class ImageData:
     ) -> Tensor:
         """Images as a network takes them, float32 (N, C, H, W): (pixel / 255 - mean) / std.
 
-        `which` as in `subset`, None for all; other means and deviations than the data set's own
-        for a network that was trained with others.
+        `which` is as in `subset`; None takes all images. Give `mean` and `std`, one number a
+        channel, for a network that was trained with other values than those of the data set.
         """
         images = self.images if which is None else self.images[_as_index(which)]
         return normalise(images, mean or self.mean, std or self.std)
@@ -78,7 +79,7 @@ def picture(image: Tensor) -> np.ndarray:
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel, uint8 (N, C, H, W), for pixels in [0, 1]."""
+    """The mean and deviation of each channel of uint8 images (N, C, H, W), scaled to [0, 1]."""
     pixels = images.double() / 255
     dims = (0, 2, 3)
     return tuple(pixels.mean(dims).tolist()), tuple(pixels.std(dims, correction=0).tolist())

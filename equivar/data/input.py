@@ -1,4 +1,4 @@
-"""What a network wants of its images, and pictures turned into that."""
+"""What images a network takes, and how pictures are turned into them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from PIL import Image
 from equivar.data.images import IMAGENET_MEAN, IMAGENET_STD
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-_LONGEST = 4  # sides longer than this many times the other are cut before anything is resized
+_LONGEST = 4  # a side longer than this many times the other is cut before resizing
 
 
 @dataclass(frozen=True)
 class Input:
     """The images a network takes: (channels, height, width), normalised.
 
-    resize: height and width in pixels that a picture is made to cover, before the centre is cut
-    out (`squash`: made to have, whatever its shape). mean, std: for pixels in [0, 1], one number a
-    channel. ValueError where these do not go together.
+    resize: height and width in pixels. A picture is resized in its own shape until it covers them,
+    and its centre is then cut out. With `squash` it is resized to exactly them, whatever its shape.
+    mean, std: one number a channel, for pixels in [0, 1]. Raises ValueError where these do not go
+    together.
     """
 
     channels: int = 3
@@ -47,6 +48,11 @@ class Input:
             raise ValueError(
                 f"mean {self.mean} and std {self.std}: {self.channels} numbers each, std above 0"
             )
+        if max(self.mean) > 1 or max(self.std) > 2:
+            raise ValueError(
+                f"mean {self.mean} and std {self.std} look like those of pixels in 0..255: divide "
+                "them by 255, pixels are in 0..1 here"
+            )
 
     def __str__(self) -> str:
         return f"{self.channels} x {self.height} x {self.width}"
@@ -58,8 +64,13 @@ class Input:
         interpolation: str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        channels: int | None = None,
     ) -> Input:
-        """The same with other values; a new size keeps the share that is cut off."""
+        """The same input with other values; None keeps a value.
+
+        size: the new height and width in pixels; the share of the picture that is cut off stays the
+        same. resize: pixels of both sides before the cut.
+        """
         new = {}
         if size:
             new = {"height": size, "width": size}
@@ -69,13 +80,16 @@ class Input:
             new["resize"] = (resize, resize)
         if interpolation:
             new["interpolation"] = interpolation
+        if channels:
+            new["channels"] = channels
+            new |= {name: per_channel(getattr(self, name), channels) for name in ("mean", "std")}
         for name, values in (("mean", mean), ("std", std)):
             if values:
-                new[name] = per_channel(values, self.channels)
+                new[name] = per_channel(values, channels or self.channels)
         return replace(self, **new)
 
     def prepare(self, image: Image.Image) -> np.ndarray:
-        """A picture, resized and cut to the centre: uint8 (channels, height, width)."""
+        """Resize a picture and cut out its centre: uint8 (channels, height, width)."""
         image = image.convert("L" if self.channels == 1 else "RGB")
         method = Image.Resampling[self.interpolation.upper()]
         if self.squash:
@@ -92,7 +106,7 @@ class Input:
         return pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1)
 
     def _covering(self, width: int, height: int) -> tuple[int, int]:
-        """The smallest size of the picture's own shape that covers `resize`."""
+        """The smallest (width, height) in the picture's own shape that covers `resize`."""
         high, wide = self.resize
         if high * width >= wide * height:
             return int(high * width / height), high
@@ -100,14 +114,17 @@ class Input:
 
 
 def per_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """One number a channel: a single one is repeated, one channel takes the mean of several."""
+    """One number for each channel.
+
+    A single value is repeated; a network of one channel takes the mean of several values.
+    """
     if channels == 1 or len(values) == 1:
         return (sum(values) / len(values),) * channels
     return tuple(values)
 
 
 def _without_far_ends(image: Image.Image) -> Image.Image:
-    """A very long picture without what lies far outside the square in its middle."""
+    """Cut the far ends off a very long picture; others stay as they are."""
     width, height = image.size
     most = _LONGEST * min(width, height)
     if max(width, height) <= most:

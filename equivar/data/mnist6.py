@@ -9,12 +9,12 @@ import torch
 from equivar.data.images import ImageData
 from equivar.names import unknown_name
 
-DIGITS = ("2", "3", "4", "5", "7", "9")  # 0, 1, 6, 8 turned look like themselves or each other
+DIGITS = ("2", "3", "4", "5", "7", "9")  # turned, the others look like themselves or each other
 TASKS = {"plain": "mnist6", "rot-inv": "mnist6-rot-inv", "rot-eq": "mnist6-rot-eq"}
 
 
 def mnist6(data: ImageData, task: str = "plain", seed: int = 0) -> ImageData:
-    """The digits 2 3 4 5 7 9 of a data set of digits, as one of the three tasks.
+    """The digits 2 3 4 5 7 9 of a data set of digits, as one of the three tasks (section 4.3).
 
     - "plain": as they are, 6 classes.
     - "rot-inv": each image turned once by a random quarter turn (0, 90, 180, 270 degrees,
@@ -22,9 +22,9 @@ def mnist6(data: ImageData, task: str = "plain", seed: int = 0) -> ImageData:
     - "rot-eq": the same turned images; the turn is part of the label, 24 classes:
       4 x digit + turn, named "2-0", "2-90", ...
 
-    The turns depend on `seed` and the number of images alone. The mean and deviation of the
-    whole data set are kept, a turn changes neither. ValueError: unknown task, a class that is
-    missing from the data or has no image, images that are not square.
+    The turns depend only on `seed` and the number of images. The mean and deviation of the whole
+    data set are kept, since a turn changes neither. Raises ValueError for an unknown task, for a
+    class that is missing from the data or has no image, and for images that are not square.
     """
     if task not in TASKS:
         raise unknown_name("task", task, TASKS)

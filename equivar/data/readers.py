@@ -1,4 +1,4 @@
-"""Files of the known data sets -> tensors. Nothing is unpickled."""
+"""Read the files of the known data sets into tensors. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from equivar.files import DataDamaged
 
 Decoder = Callable[[Image.Image], Image.Image]
 ReadResult = tuple[Tensor, Tensor]  # images uint8 (N, C, H, W), labels int64 (N,)
-_UNREADABLE = (pyarrow.ArrowException, OSError, UnicodeDecodeError)  # of a damaged table
+_UNREADABLE = (pyarrow.ArrowException, OSError, UnicodeDecodeError)  # for a damaged table
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 
 
 def read_mnist(paths: list[Path]) -> ReadResult:
-    """The idx files of images and labels, or parquet image tables, read as grey."""
+    """Read MNIST from its idx files (images, labels) or from parquet image tables, in grey.
+
+    Raises DataDamaged for broken files and for images that do not go with their labels.
+    """
     if paths[0].suffix == ".parquet":
         return read_tables(paths, mode="L")
     images, labels = (read_idx(path) for path in paths)
@@ -38,21 +41,21 @@ def read_mnist(paths: list[Path]) -> ReadResult:
 
 
 def read_cifar10(paths: list[Path]) -> ReadResult:
-    """The binary files, or parquet image tables."""
+    """Read CIFAR-10 from its binary files or from parquet image tables."""
     return read_tables(paths) if paths[0].suffix == ".parquet" else read_cifar_binary(paths)
 
 
 def read_sample(
     paths: list[Path], size: int = 224, resize: int = 256, interpolation: str = "bilinear"
 ) -> ReadResult:
-    """Parquet image tables of images of any size, resized and cropped."""
+    """Read parquet image tables of images of any size; each image is resized and cropped."""
     return read_tables(paths, prepare=resize_and_crop(size, resize, interpolation))
 
 
 def read_idx(path: Path) -> Tensor:
-    """An idx file of bytes, gzipped or not (the format of MNIST) -> uint8, its own shape.
+    """Read an idx file of bytes, the format of MNIST, gzipped or not: uint8, in its own shape.
 
-    DataDamaged: not such a file, or shorter or longer than its header says.
+    Raises DataDamaged for any other file, and for one shorter or longer than its header says.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -71,9 +74,10 @@ def read_idx(path: Path) -> Tensor:
 
 
 def read_cifar_binary(paths: Iterable[Path]) -> ReadResult:
-    """The binary version of CIFAR-10: uint8 (N, 3, 32, 32) and labels (N,).
+    """Read the binary version of CIFAR-10: images uint8 (N, 3, 32, 32) and labels int64 (N,).
 
-    A record is one byte of label and 3 x 32 x 32 bytes of image. DataDamaged: a broken record.
+    A record is one byte of label and 3 x 32 x 32 bytes of image. Raises DataDamaged for a file that
+    does not consist of whole records.
     """
     parts = []
     for path in paths:
@@ -88,11 +92,11 @@ def read_cifar_binary(paths: Iterable[Path]) -> ReadResult:
 def read_tables(
     paths: Iterable[Path], mode: str = "RGB", prepare: Decoder | None = None
 ) -> ReadResult:
-    """Parquet image tables -> uint8 (N, C, H, W) and labels (N,).
+    """Read parquet image tables: images uint8 (N, C, H, W) and labels int64 (N,).
 
-    Columns: `img` or `image`, a struct with `bytes` (an image file), and `label`. Every image is
-    decoded in `mode` ("RGB", or "L" for grey), then passed to `prepare`; all must then have one
-    size. DataDamaged otherwise.
+    The columns are `label` and `img` or `image`, a struct whose field `bytes` holds an image file.
+    Every image is decoded in `mode` ("RGB", or "L" for grey) and then passed to `prepare`. Raises
+    DataDamaged for other tables, and where the images then differ in size.
     """
     encoded: list[tuple[str, bytes]] = []
     labels: list[int] = []
@@ -112,7 +116,7 @@ def read_tables(
 
 
 def image_column(path: Path) -> str:
-    """The name of a parquet image table's column of images. DataDamaged: not such a table."""
+    """The name of the column of images in a parquet image table; else raises DataDamaged."""
     try:
         schema = pyarrow.parquet.read_schema(path)
         rows = pyarrow.parquet.read_metadata(path).num_rows
@@ -131,7 +135,10 @@ def image_column(path: Path) -> str:
 
 
 def read_columns(path: Path, columns: list[str]) -> pyarrow.Table:
-    """Columns of a table with labels. DataDamaged: it can not be read, or labels are missing."""
+    """Read some columns of a table with labels.
+
+    Raises DataDamaged where the table cannot be read or labels are missing.
+    """
     try:
         table = pyarrow.parquet.ParquetFile(path).read(columns=columns)
     except _UNREADABLE as error:
@@ -147,18 +154,20 @@ def decode_all(
     mode: str = "RGB",
     prepare: Decoder | None = None,
 ) -> Tensor:
-    """Image files -> uint8 (N, C, H, W), in threads.
+    """Decode image files in threads: uint8 (N, C, H, W).
 
-    DataDamaged names a file that can not be decoded, or that has another size than the first.
+    Raises DataDamaged, naming the file, for one that cannot be decoded and for one whose size
+    differs from that of the first.
     """
 
     def decode(row: int) -> np.ndarray:
+        """Decode one image and prepare it: uint8 (H, W, 3), or (H, W) in grey."""
         try:
             with files[row]() as file, open_image(file) as opened:
                 image = opened.convert(mode)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataDamaged(f"{names[row]} can not be decoded: {error}") from error
-        return np.asarray(prepare(image) if prepare else image)  # (H, W, 3), or (H, W)
+        return np.asarray(prepare(image) if prepare else image)
 
     with ThreadPoolExecutor() as pool:
         images = list(pool.map(decode, range(len(files))))
@@ -171,17 +180,21 @@ def decode_all(
 
 
 def open_image(file: Path | BinaryIO) -> Image.Image:
-    """`PIL.Image.open` for the formats of photographs and data sets alone.
+    """Open an image with Pillow, in the formats of photographs and data sets only.
 
-    Pillow would hand a PostScript image, whatever its name, to Ghostscript, which runs it as a
-    program. UnidentifiedImageError, an OSError: another format.
+    Otherwise Pillow would pass a PostScript image, whatever its name, to Ghostscript, which runs it
+    as a program. Raises UnidentifiedImageError, an OSError, for any other format.
     """
     Image.init()  # so that OPEN holds every format that this Pillow was built with
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def resize_and_crop(size: int, resize: int, interpolation: str = "bilinear") -> Decoder:
-    """Resize of the shorter side to `resize` pixels, antialiased, then the central size x size."""
+    """A function that resizes the shorter side to `resize` pixels and cuts out the centre.
+
+    Resizing is antialiased; the centre has `size` x `size` pixels. Raises ValueError for an unknown
+    interpolation, and for a centre that is larger than the resized image.
+    """
     if interpolation not in ("bilinear", "bicubic"):
         raise ValueError(f"interpolation {interpolation!r} is neither 'bilinear' nor 'bicubic'")
     method = Image.Resampling[interpolation.upper()]
@@ -189,6 +202,7 @@ def resize_and_crop(size: int, resize: int, interpolation: str = "bilinear") -> 
         raise ValueError(f"a crop of {size} pixels does not fit an image resized to {resize}")
 
     def prepare(image: Image.Image) -> Image.Image:
+        """Resize one image and cut out its centre."""
         scale = resize / min(image.size)
         width, height = (max(resize, round(side * scale)) for side in image.size)
         image = image.resize((width, height), method)

@@ -1,8 +1,8 @@
 """The files that data sets and trained weights are made of: their places, sources and sha256.
 
-A data set is identified by files in one plain form (`File`), whatever it lies in: MNIST by its
-unpacked idx files, CIFAR-10 by its binary files. What the registry knows can be fetched by
-`make data`, or says what to put where.
+A data set is identified by files in one plain form (`File`), whatever it is stored in: MNIST by its
+unpacked idx files, CIFAR-10 by its binary files. `make data` fetches the files that have an
+address; for the others the registry says which file to put where.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Download:
-    """What is fetched: its place under the data root, its addresses (mirrors last), its sha256."""
+    """A file to fetch: its place under the data root, its addresses (mirrors last), its sha256."""
 
     place: str
     urls: tuple[str, ...]
@@ -25,8 +25,9 @@ class Download:
 class File:
     """A file that identifies data: its place under the data root and its sha256.
 
-    download: as what it is fetched, if it can be: compressed (which is read as it is), or the
-    archive that holds it as `member`. how: where it comes from, if it can not.
+    download: what to fetch for it, if that is possible: the file in compressed form, which is read
+    as it is, or an archive that holds the file as `member`. how: where the file comes from, if it
+    cannot be fetched.
     """
 
     place: str
@@ -37,11 +38,11 @@ class File:
 
     @property
     def needed(self) -> str:
-        """The place of the file that a person without a network puts there."""
+        """The place, under the data root, of the file to put there by hand without a network."""
         return self.download.place if self.download else self.place
 
     def to_put(self) -> str:
-        """How a person gets the file, with the sha256 that it must have."""
+        """In words, where a person gets the file, with the sha256 that it must have."""
         if self.download:
             return f"from {' or '.join(self.download.urls)}, sha256 {self.download.sha256}"
         return f"{self.how}, sha256 {self.sha256}"
@@ -174,12 +175,12 @@ WEIGHTS = {name: _weights(name, sha256) for name, sha256 in WEIGHTS_SHA256.items
 
 
 def fingerprint_of(digests: Iterable[str]) -> str:
-    """One sha256 for the sha256s of the files that identify a split, in their order."""
+    """One sha256 made from those of the files that identify a split, in their order."""
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def how_to_get(name: str, split: str) -> str:
-    """What the error for a missing file of a data set says."""
+    """The sentence that says how to get a split, for the error about a missing file."""
     files = FILES[name, split]
     if all(file.download for file in files):
         urls = dict.fromkeys(file.download.urls[0] for file in files)

@@ -1,8 +1,8 @@
 """A data set that needs no file: ten classes of objects, drawn as small colour images.
 
-Each image has one object, near the centre: its class is its outline. Position (a few pixels),
-size, orientation, mirror image, colours, texture of the object and of the background, light,
-clutter behind it and in front of it, and noise vary from image to image.
+Each image has one object near the centre; the outline of the object is its class. Position (a few
+pixels), size, orientation, mirror image, colours, texture of the object and of the background,
+light, clutter behind it and in front of it, and noise vary from image to image.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 SIZE = 32  # pixels a side
-CHUNK = 500  # images drawn at a time: bounds memory, and is part of what a seed means
+CHUNK = 500  # images drawn at once, which bounds memory; another number gives other images
 Array = np.ndarray
 
 
@@ -87,9 +87,9 @@ OUTLINES: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def draw_shapes(labels: Array, seed: int | list[int]) -> Array:
-    """One image per label (N,), uint8 (N, 3, 32, 32); the same seed draws the same images.
+    """Draw one image per label (N,), uint8 (N, 3, 32, 32); the same seed draws the same images.
 
-    A label is an index into `OUTLINES`; ValueError for any other.
+    A label is an index into `OUTLINES`. Raises ValueError for any other number.
     """
     labels = np.asarray(labels, dtype=np.int64)
     if labels.size and not (labels.min() >= 0 and labels.max() < len(OUTLINES)):

@@ -1,8 +1,18 @@
 """Which layers of a network are measured, and their outputs as feature maps."""
 
 from equivar.features.defaults import default_layers, depth_parts
-from equivar.features.geometry import Grid, GridTracker
-from equivar.features.hooks import Layers
-from equivar.features.maps import MapShape
+from equivar.features.grid import Grid
+from equivar.features.hooks import Layers, in_eval_mode
+from equivar.features.maps import MapShape, Tokens
+from equivar.features.tracker import CellTracker
 
-__all__ = ["Grid", "GridTracker", "Layers", "MapShape", "default_layers", "depth_parts"]
+__all__ = [
+    "CellTracker",
+    "Grid",
+    "Layers",
+    "MapShape",
+    "Tokens",
+    "default_layers",
+    "depth_parts",
+    "in_eval_mode",
+]

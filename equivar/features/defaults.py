@@ -1,18 +1,19 @@
 """Which layers of a network are measured when nobody names them (section 4.2 of the paper).
 
-Layers are read off the tree of modules alone, without a forward pass: the network's own blocks in
-the order they were registered, then global average pooling, then the logits.
+The layers are found in the tree of modules alone, without a forward pass: the network's own blocks
+in the order in which they were registered, then global average pooling, then the logits.
 
 1. *Lists* (nn.Sequential, nn.ModuleList), *stages* (modules that hold a numbered list of blocks
    and at most one more layer) and *wrappers* (more than half of the network) are opened.
-2. What is left and has two or more weighted layers inside is a *block*, if there are several of
-   its class or if it stands in a numbered list; so is whatever stands between two such blocks.
-   Modules of one convolution before the blocks count as well if there are three (Inception) or
-   if they stand in a stage (EfficientNetV2). The stem of a ResNet or MobileNet, whatever is called
-   stem, transitions between stages and convolutions after the last block do not.
+2. A module that is not opened and has two or more weighted layers inside is a *block*, if there
+   are several of its class or if it stands in a numbered list. Such a module is also a block if
+   it stands between two blocks. Modules of one convolution before the blocks count as well if
+   there are three of them (Inception) or if they stand in a stage (EfficientNetV2). These do not
+   count: the stem of a ResNet or MobileNet, whatever is called stem, transitions between stages,
+   and convolutions after the last block.
 3. A network without blocks (VGG, AlexNet, plain nn.Sequential) has its convolutions as layers,
    each measured after the normalisation and activation that follow it.
-4. After the last of these come Pool and Final: `equivar.features.heads`.
+4. After the last of these layers come Pool and Final: see `equivar.features.heads`.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ _SHOWN = 12  # names per kind in an error
 
 
 class UnknownStructure(ValueError):
-    """The layers of a network cannot be told from its modules: they must be named."""
+    """The layers of a network cannot be told from its modules: the caller must name them."""
 
 
 def default_layers(model: nn.Module) -> dict[str, str]:
     """The layers of `model` in depth order, each with its part: early, middle, late, pool, final.
 
-    The blocks before global average pooling are cut uniformly into early, middle and late; then
+    The blocks before global average pooling are cut into equal thirds: early, middle and late. Then
     come Pool and Final, where the network has them (section 4.2; the paper keeps the two apart to
-    see what pooling and what the classifier do):
+    see what pooling does and what the classifier does):
 
     - pool: the output of global average pooling. Where no module gives it, or the network does
       not pool (class tokens, VGG): the vector that enters the classifier's last layer.
@@ -55,10 +56,11 @@ def default_layers(model: nn.Module) -> dict[str, str]:
       `final` the classifier around it, with the same numbers. A distilled transformer in eval
       mode averages two classifiers: `final` is the model's own output, whose name is "".
 
-    Names are those of `model.named_modules()`; `linear:input` is what enters that module.
-    DenseNets are measured by dense layer: each gives the channels it adds, so that no channel is
-    measured twice. The order is that of registration, as good as always that of the calls.
-    Raises UnknownStructure, a ValueError that lists modules to choose from.
+    Names are those of `model.named_modules()`; `linear:input` is what enters that module. DenseNets
+    are measured at every dense layer, which gives only the channels that it adds, so that no
+    channel is measured twice. The order is that in which modules are registered, which is nearly
+    always the order of their calls. Raises UnknownStructure, a ValueError that lists modules to
+    choose from.
     """
     nodes = main_path(model)
     layers = _blocks(nodes) or _convolutions(nodes)
@@ -71,9 +73,9 @@ def default_layers(model: nn.Module) -> dict[str, str]:
 
 
 def depth_parts(names: list[str]) -> list[str]:
-    """Early, middle or late for each of the layers in depth order: uniform thirds (section 4.2).
+    """Early, middle or late for each of the layers in depth order: equal thirds (section 4.2).
 
-    As `numpy.array_split` has it, what is left over goes to the earlier parts: 11 are 4, 4, 3.
+    As in `numpy.array_split`, earlier parts get the layers that are left over: 11 become 4, 4, 3.
     """
     thirds = np.array_split(np.arange(len(names)), 3)
     return [part for part, third in zip(PARTS, thirds, strict=False) for _ in third]
@@ -87,6 +89,7 @@ def _blocks(nodes: list[Node]) -> list[Node]:
     count = Counter(type(node.module) for node in compound)
 
     def repeated(node: Node) -> bool:
+        """Whether several modules are of its class."""
         return count[type(node.module)] > 1
 
     sure = [node for node in compound if repeated(node) or node.numbers]
@@ -122,10 +125,10 @@ def _convolutions(nodes: list[Node]) -> list[Node]:
 def _activated(node: Node, nodes: list[Node]) -> str:
     """The name of what gives a layer's activated maps: the layer, or the activation after it.
 
-    Only a single convolution has its activation outside. In an nn.Sequential what follows in the
-    list follows in the calls. Elsewhere that is assumed only if every convolution of the parent
-    has an activation of its own after it; otherwise, and where one activation serves several
-    convolutions, the convolution's own output is measured.
+    Only a single convolution has its activation outside. In an nn.Sequential, the next module in
+    the list is also the next one to be called. Elsewhere this is assumed only if every convolution
+    of the parent has an activation of its own after it. Otherwise, and where one activation serves
+    several convolutions, the convolution's own output is measured.
     """
     if node.weights > 1 or any(map(is_activation, node.module.modules())):
         return node.name

@@ -20,9 +20,9 @@ Named = list[tuple[str, nn.Module]]
 def pool_and_final(
     model: nn.Module, nodes: list[Node], last: Node
 ) -> tuple[str | None, str | None]:
-    """The names of Pool and Final, given the last layer before; None for what is not there.
+    """The names of Pool and Final, given the last layer before them; None for what is not there.
 
-    Final is the last linear layer, or a convolution in its place; Pool the module that pools
+    Final is the last linear layer, or a convolution in its place. Pool is the module that pools
     globally, or else what enters Final.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
@@ -32,7 +32,7 @@ def pool_and_final(
     if not linear:
         return _with_convolution(modules, rest, last, pools)
     final = linear[-1]
-    # where the order of registration is not that of the calls, it may stand before the layers
+    # where modules are not registered in calling order, the pooling may stand before the layers
     early = [n.name for n in nodes if is_global_pool(n.module) and not n.weights]
     pools = [name for name in pools or early[-1:] if not final.startswith(f"{name}.")]
     normed = [n for n, m in rest if n.endswith("fc_norm") and not isinstance(m, nn.Identity)]
@@ -45,7 +45,7 @@ def pool_and_final(
 
 
 def _after(nodes: list[Node], last: Node) -> Named:
-    """Every module after the last layer, with all that is inside."""
+    """Every module after the last layer, with all the modules inside."""
     return [
         (f"{node.name}.{name}".rstrip("."), module)
         for node in nodes[nodes.index(last) + 1 :]
@@ -58,7 +58,7 @@ def _outermost(names: list[str]) -> list[str]:
 
 
 def _entering(modules: dict[str, nn.Module], name: str) -> str:
-    """The vector that enters a module: the output before it in its nn.Sequential, or its input."""
+    """The name of what enters a module: the output before it in its nn.Sequential, or its input."""
     parent, _, key = name.rpartition(".")
     keys = list(modules[parent]._modules)
     if is_sequence(modules[parent]) and keys.index(key):
@@ -79,7 +79,7 @@ def _with_convolution(
         rest = [(last.name, last.module), *rest]
     kinds = [(name, kind) for name, module in rest if (kind := _kind(module, name == pool))]
     at = kinds.index((pool, "pool"))
-    if kinds[-1][1] == "convolution":  # not normalised or activated any more: the logits
+    if kinds[-1][1] == "convolution":  # no norm or activation follows: the logits
         return pool, kinds[-1][0]
     before = [name for name, kind in kinds[:at] if kind != "activation"]
     if before and getattr(modules[before[-1]], "kernel_size", None) == (1, 1):  # maps of classes

@@ -1,5 +1,6 @@
 """The measure: a model, images and transformations in, a tidy table out (section 3)."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -9,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from equivar.features import Layers, default_layers, depth_parts
+from equivar.features import Layers, Tokens, default_layers, depth_parts, in_eval_mode
 from equivar.measure.comparison import CHOICES, Options, Transform
 from equivar.measure.images import check_images, count_images
 from equivar.measure.score import Score
 from equivar.measure.session import Limits, Session
 from equivar.measure.summary import REPLICATES, store_replicates, summarise
+from equivar.names import BEFORE_POOLING, WITHOUT_CELLS
+from equivar.transforms import parse_transforms
 
 __all__ = ["CHOICES", "COLUMNS", "measure", "summarise"]
 
@@ -22,15 +25,15 @@ COLUMNS = [
     *("layer", "index", "part", "channels", "height", "width", "stride", "transform"),
     *("kind", "over", "score", "se", "chance", "images", "undefined"),
 ]
-Scores = dict[tuple[int, Transform], dict[str, tuple[Score, float]]]  # kind -> score, chance
+Scores = dict[tuple[int, Transform], dict[str, tuple[Score, float]]]  # for each kind: score, chance
 
 
 def measure(
     model: nn.Module,
     images: Tensor | Iterable,
-    transforms: Sequence[Transform] | Transform,
+    transforms: Sequence[Transform] | Transform | str,
     *,
-    layers: Sequence[str] | Mapping[str, str] | None = None,
+    layers: Sequence[str] | Mapping[str, str | Tokens] | None = None,
     similarity: str = "correlation",
     over: str = "image",
     match: str = "dataset",
@@ -55,14 +58,14 @@ def measure(
     model : nn.Module
         Any network; measured in eval mode without gradients, its modes restored afterwards.
     images : Tensor (N, C, H, W) or iterable of such batches
-        As the network expects them, normalised. Of a batch that is a tuple the first item is taken.
+        As the network expects them, normalised. If a batch is a tuple, its first item is taken.
     transforms : list of Rotation and Shift
         `equivar.rotations()`, `equivar.diagonal_shifts(1, 32)` or a list of your own.
     layers : list of names, {name: part}, or None
         Module names as in `model.named_modules()`; with `:input` what enters the module, with `:0`
-        an item of a tuple. None: the network's own blocks (`equivar.default_layers`). For a list,
-        layers with more than one cell are cut into early, middle and late in the order they are
-        called; of those without, the last is called final and the others pool.
+        an item of a tuple. None: the network's own blocks (`equivar.default_layers`). In a list,
+        layers with more than one cell are cut into early, middle and late in the order of their
+        calls (section 4.2). A layer with one cell is final if it is called last, else pool.
     similarity : "correlation" or "cosine"
         S: the Pearson correlation over cells (section 3.3), or the cosine.
     over : "image" or "dataset"
@@ -71,16 +74,16 @@ def measure(
     match : "dataset" or "image"
         The best c' is chosen once per channel, after averaging S over the images, or per image.
     border : "zero" or "wrap"
-        What a shift moves in: zeros (the map's cells whose content left the image are cropped), or
-        the other side of the image (nothing is cropped).
+        What fills the pixels that a shift leaves empty: zeros (only cells whose content was in the
+        image before the shift are compared), or the other side of the image (all are compared).
     subpixel : "bilinear", "nearest" or "skip"
-        How maps are read where a shift is no whole number of cells; "skip": such rows are NaN.
+        How maps are read where a shift is not a whole number of cells; "skip": such rows are NaN.
     sign : "keep" or "clip"
-        "clip": a negative S of two maps counts as 0, which takes a product for every image.
+        "clip": a negative S of two maps counts as 0. This needs a matrix product for every image.
     chance : bool
         Also score every image against the feature map of the image before it.
     batch_size : int
-        The most images in one forward pass; no influence on the scores.
+        The largest number of images in one forward pass; it has no influence on the scores.
     device : device or None
         Where to measure; None: where the model is. The model is moved back afterwards.
     max_memory : int
@@ -96,12 +99,12 @@ def measure(
         middle, late, pool, final), `channels`, `height` and `width` in cells, `stride` in pixels
         (the larger of the two directions; NaN where there is one cell), `transform` ("rotation-90",
         "shift-3"), `kind` ("invariance", "equivariance"), `over`, `score` in [-1, 1], `se` (its
-        standard error: over images; by the jackknife over groups of images where the score is no
-        mean over images),
-        `chance` (the same score against another image), `images`, `undefined` (the share of
-        (image, channel) without a score: maps that do not vary). All undefined: score NaN. Where
-        some are, invariance and equivariance weigh the rest differently (per image, per channel),
-        so that the latter may come out a little lower.
+        standard error, over images, or by the jackknife over groups of images where the score is
+        not a mean over images), `chance` (the same score against another image), `images`,
+        `undefined` (the share of pairs of an image and a channel that have no score, because a map
+        does not vary). If all are undefined, the score is NaN. If some are, invariance averages the
+        others first per image and equivariance first per channel, so that equivariance may come out
+        a little lower.
         `table.attrs` holds the settings and versions, and what `equivar.summarise` needs to average
         rows with the right standard errors.
 
@@ -113,16 +116,26 @@ def measure(
     TypeError
         `images` or `transforms` of another kind.
 
-    Cost: N x (T + 1) forward images for N images and T transformations.
+    Cost: N x (T + 1) images pass through the network for N images and T transformations.
     """
     options = Options(similarity, over, match, border, subpixel, sign, chance)
     transforms = _check_transforms(transforms)
+    model = original(model)
     named = named_layers(model, layers)
     session = run_session(
-        model, images, transforms, named, options, batch_size, device, max_memory, progress
+        model,
+        images,
+        transforms,
+        named,
+        options,
+        batch_size,
+        device,
+        max_memory,
+        progress,
+        lenient=layers is None,
     )
-    names, parts = list(named), parts_of(named, session.layers)
-    scores = {place: comparison.scores() for place, comparison in session.comparisons.items()}
+    names, parts = session.layers.names, parts_of(named, session.layers)
+    scores = {place: session.scores(*place) for place in session.comparisons}
     table = pd.DataFrame(_rows(session, scores, names, parts), columns=COLUMNS)
     table.attrs = _provenance(model, options) | {REPLICATES: _replicates(scores, names)}
     return table
@@ -132,23 +145,32 @@ def run_session(
     model: nn.Module,
     images: Tensor | Iterable,
     transforms: list[Transform],
-    named: Mapping[str, str | None],
+    named: Mapping[str, str | Tokens | None],
     options: Options,
     batch_size: int,
     device: torch.device | str | None,
     max_memory: int,
     progress: bool,
+    lenient: bool = False,
 ) -> Session:
-    """The passes over the images; arguments as in `measure`, `named` as `named_layers` gives it.
+    """Pass the images through the network, with the arguments of `measure`.
 
-    The session's `comparisons` then hold the sums of each layer and transformation.
+    named: the layers, as `named_layers` gives them; lenient: nobody named them, so that those that
+    can not be read are left out. The `comparisons` of the session that is
+    returned hold the sums of each layer and transformation. Raises ValueError and TypeError as
+    `measure` does.
     """
     _check_options(options, batch_size, max_memory)
     check_images(images)
+    _warn_of_batch_statistics(model)
     total = count_images(images)
+    told = {name: part for name, part in named.items() if isinstance(part, Tokens)}
+    ends = [name for name, part in named.items() if part in WITHOUT_CELLS]
     with (
+        torch.inference_mode(False),  # what is made here is written to, whoever calls
+        torch.no_grad(),
         _evaluating(model, device) as (place, dtype),
-        Layers(model, list(named)) as hooked,
+        Layers(model, list(named), told, lenient, ends) as hooked,
         tqdm(
             total=total and total * (len(transforms) + 1),
             desc=f"measuring {type(model).__name__}",
@@ -159,6 +181,12 @@ def run_session(
         limits = Limits(batch_size, max_memory, place, dtype)
         session = Session(hooked, images, transforms, options, limits, bar.update)
         session.run()
+    if total not in (None, session.count):
+        warnings.warn(
+            f"the images were said to be {total}, but there were {session.count}: standard errors "
+            "may be missing",
+            stacklevel=3,
+        )
     return session
 
 
@@ -186,8 +214,16 @@ def _replicates(scores: Scores, names: list[str]) -> str:
     )
 
 
-def named_layers(model: nn.Module, layers) -> dict[str, str | None]:
-    """Layer name -> part, or None where the part follows from the shapes."""
+def original(model: nn.Module) -> nn.Module:
+    """The module that `torch.compile` was given: hooks would make it compile all anew."""
+    return getattr(model, "_orig_mod", model)
+
+
+def named_layers(model: nn.Module, layers) -> dict[str, str | Tokens | None]:
+    """The part of each layer by its name, None where the part follows from the shapes.
+
+    Raises ValueError where no layer is named, or one is named twice.
+    """
     if layers is None:
         return default_layers(model)
     if isinstance(layers, Mapping):
@@ -200,12 +236,16 @@ def named_layers(model: nn.Module, layers) -> dict[str, str | None]:
             raise ValueError(f"layer {twice!r} is named twice in `layers`")
     if not named:
         raise ValueError("`layers` is empty: name at least one layer, or leave it out")
-    return named
+    return {name.removeprefix("_orig_mod."): part for name, part in named.items()}
 
 
-def parts_of(named: Mapping[str, str | None], hooked: Layers) -> list[str]:
-    """The part of each layer: as named, else by its place in depth."""
-    parts = list(named.values())
+def parts_of(named: Mapping[str, str | Tokens | None], hooked: Layers) -> list[str]:
+    """The part of each layer: as named, else by its place in depth (section 4.2)."""
+    parts = [
+        part.part if isinstance(part := named[name], Tokens) else part for name in hooked.names
+    ]
+    if hooked.left_out:  # of the network's own layers: the others are cut into thirds anew
+        parts = [None if part in BEFORE_POOLING else part for part in parts]
     spatial = [i for i in hooked.order if hooked.shapes[i].spatial]
     for i, part in zip(spatial, depth_parts(spatial), strict=True):
         parts[i] = parts[i] or part
@@ -226,7 +266,11 @@ def _check_options(options: Options, batch_size: int, max_memory: int):
 
 
 def _check_transforms(transforms) -> list[Transform]:
+    if isinstance(transforms, str):
+        return parse_transforms(transforms)
     transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+    if transforms and all(isinstance(transform, str) for transform in transforms):
+        return parse_transforms(transforms)
     for transform in transforms:
         if not isinstance(transform, Transform):
             raise TypeError(
@@ -247,23 +291,35 @@ def _evaluating(model: nn.Module, device):
     home = tensors[0].device if tensors else torch.device("cpu")
     place = torch.device(device) if device is not None else home
     dtype = next((x.dtype for x in tensors if x.is_floating_point()), None)
-    modes = {module: module.training for module in model.modules()}
     backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
     tf32 = [backend.allow_tf32 for backend in backends]
-    try:
-        model.eval()
-        if place != home:
-            model.to(place)
-        for backend in backends:
-            backend.allow_tf32 = False  # 10 bits of mantissa would show in the scores
-        yield place, dtype
-    finally:
-        for backend, allowed in zip(backends, tf32, strict=True):
-            backend.allow_tf32 = allowed
-        if place != home:
-            model.to(home)
-        for module, training in modes.items():
-            module.training = training
+    with in_eval_mode(model):
+        try:
+            if place != home:
+                model.to(place)
+            for backend in backends:
+                backend.allow_tf32 = False  # its 10 bits of mantissa would show in the scores
+            yield place, dtype
+        finally:
+            for backend, allowed in zip(backends, tf32, strict=True):
+                backend.allow_tf32 = allowed
+            if place != home:
+                model.to(home)
+
+
+def _warn_of_batch_statistics(model: nn.Module) -> None:
+    """Say it once where batch norm has no running statistics: scores then depend on the batch."""
+    found = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+    ]
+    if found:
+        warnings.warn(
+            f"{len(found)} batch norms ({', '.join(found[:3])}) have no running statistics and "
+            "take those of each batch: scores depend on batch_size and on the order of the images",
+            stacklevel=4,
+        )
 
 
 def _provenance(model: nn.Module, options: Options) -> dict:

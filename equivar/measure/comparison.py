@@ -1,4 +1,4 @@
-"""One layer under one transformation: `F` beside `G`, and the running scores of the two."""
+"""One layer under one transformation: `F` is compared with `G`, and the scores are summed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, unit_maps
 from equivar.transforms import BORDERS, SUBPIXELS, Rotation, Shift
 
 Transform = Rotation | Shift
-CHOICES = {  # of Options; the first is the default
+CHOICES = {  # values of `Options`; the first is the default
     "similarity": SIMILARITIES,
     "over": ("image", "dataset"),
     "match": ("dataset", "image"),
@@ -26,13 +26,15 @@ CHOICES = {  # of Options; the first is the default
     "sign": SIGNS,
 }
 _MATRIX_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
-_FEW_CHANNELS = 256  # of so few, and of so few per cell,
-_FEW_PER_CELL = 2  # the matrix of each image costs less than scaling its map
+# up to these numbers of channels, in all and per cell, S of each image costs less time than
+# scaling its maps
+_FEW_CHANNELS = 256
+_FEW_PER_CELL = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """The reading of the measure; see `equivar.measure`."""
+    """How to read the measure; the fields are arguments of `equivar.measure`."""
 
     similarity: str = "correlation"
     over: str = "image"
@@ -47,17 +49,20 @@ class Options:
 class Original:
     """A layer's maps of untransformed images, (B, H, W, C), and the same as unit maps.
 
-    Unit maps are kept for rotations, which move cells and so may come after scaling.
+    Unit maps are kept for rotations: these only move cells, so they can be applied after scaling.
+    Each of the two is None where it is not needed.
     """
 
     maps: Tensor | None
     unit: tuple[Tensor, Tensor] | None  # (B, H, W, C) and which are defined (B, C)
 
     def images(self, part: slice) -> "Original":
+        """The same for some of the images."""
         unit = self.unit and tuple(x[part] for x in self.unit)
         return Original(None if self.maps is None else self.maps[part], unit)
 
     def bytes(self) -> int:
+        """The memory that the maps take, in bytes."""
         tensors = [self.maps, self.unit[0] if self.unit else None]
         return sum(x.numel() * x.element_size() for x in tensors if x is not None)
 
@@ -78,6 +83,7 @@ class Comparison:
 
     @property
     def over(self) -> str:
+        """The cells that S is taken over: those of one "image", or of the whole "dataset"."""
         return "image" if self.per_image else "dataset"
 
     def _sums(self, groups: Groups):
@@ -115,7 +121,7 @@ class Comparison:
 
     @property
     def _each_image(self) -> bool:
-        """Whether S is made for each image: where it is needed, and where that is less work."""
+        """Whether S is computed for each image: where it is needed, or where it is less work."""
         few = self.shape.channels <= min(_FEW_CHANNELS, _FEW_PER_CELL * self.shape.grid.cells)
         return few or self.options.match == "image" or self.options.sign == "clip"
 
@@ -126,7 +132,7 @@ class Comparison:
         return moved.flatten(1, 2)
 
     def _add_each(self, g, order, f, defined: Tensor, first: int, workspace: Workspace):
-        """S of each image; for chance, beside the image before."""
+        """Add S of each image; for chance, also S with F of the image before."""
         shape = len(g), g.shape[2], f.shape[2]
         real = workspace.take("real", shape, g)
         chance = None if self.chance is None else workspace.take("chance", shape, g)
@@ -144,7 +150,7 @@ class Comparison:
         self._remember(f, defined)
 
     def _add_together(self, g, order, f, defined: Tensor, first: int, workspace: Workspace):
-        """S summed over images; for chance, beside the image before."""
+        """Add S summed over images; for chance, also S with F of the image before."""
         product, out = (workspace.take(name, g.shape, g) for name in ("G F", "G"))
         g, g_defined = scaled(g, order, self.options.similarity, out, workspace)
         pairs = Pairs(g, f, Defined(g_defined, defined, first), product)
@@ -158,11 +164,11 @@ class Comparison:
         self._remember(f, defined)
 
     def _remember(self, f: Tensor, defined: Tensor):
-        """F of the last image, which comes before the next one."""
+        """Keep F of the last image, which is the one before the next image."""
         self.last, self.last_defined = f[-1:].clone(), defined[-1:]
 
     def _add_jointly(self, original: Original, g: Tensor, first: int):
-        """S over the cells of all images; for chance, beside the image before."""
+        """Add to S over the cells of all images; for chance, also with F of the image before."""
         f = self._transformed(original.maps)
         if not (torch.isfinite(f).all() and torch.isfinite(g).all()):
             raise NotFiniteError
@@ -182,10 +188,10 @@ class Comparison:
         return maps.flatten(1, 2)
 
     def _order(self, device) -> CellOrder | None:
-        """Which cell of the turned map each cell of the original one has become, or None.
+        """The order in which the cells of a turned image's map match those of the original map.
 
-        To put the turned map in that order is the same as turning the original one, and is done
-        once a turn instead of once for each image of a pair.
+        Reading G in this order replaces turning F, so that the same F serves all turns, and chance
+        too. None for shifts, and for layers of one cell.
         """
         if not (self.shape.spatial and isinstance(self.transform, Rotation)):
             return None
@@ -198,8 +204,8 @@ class Comparison:
     def similarities(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
         """S of every pair of channels, averaged as `match="dataset"` does: (C, C), float64.
 
-        Row c is of G, column c' of F; NaN where a pair has an S in fewer than `least` images.
-        groups: those of the jackknife that take part, None for all.
+        Row c belongs to G, column c' to F; NaN where a pair has an S in fewer than `least` images.
+        groups: the jackknife groups that take part; None takes all.
         """
         return _sums_over_images(self.real).means(groups, least)
 
@@ -216,7 +222,7 @@ class Comparison:
         return torch.nonzero(sums.cells).flatten().tolist()
 
     def scores(self) -> dict[str, tuple[Score, float]]:
-        """kind -> the score and what chance alone gives."""
+        """For each kind, the score and what chance gives; NaN where chance was not asked for."""
         chance = self.chance.scores() if self.chance else None
         return {
             kind: (score, chance[kind].score if chance else float("nan"))
@@ -225,5 +231,5 @@ class Comparison:
 
 
 def _sums_over_images(scores: ImageScores | DatasetScores) -> MatchedSums | DatasetScores:
-    """What holds a channel-by-channel sum; only `match="dataset"` and `over="dataset"` do."""
+    """What holds sums for pairs of channels; nothing does where the best is chosen per image."""
     return scores.equivariance if isinstance(scores, ImageScores) else scores

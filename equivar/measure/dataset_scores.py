@@ -10,17 +10,17 @@ from equivar.measure.score import Score
 from equivar.names import KINDS
 from equivar.similarity import FLAT, summed_products
 
-_FEW_CHANNELS = 128  # so few that the products of every image are held at once
+_FEW_CHANNELS = 128  # up to so many, the products of every image are held at once
 _NUMBERS_AT_ONCE = 2**20  # in the (C, C) matrices that are evaluated together
-_ROUNDING = 1e-12  # share of a sum of squares that may be left where all else cancels
+_ROUNDING = 1e-12  # share of a sum of squares that rounding may leave where all cancels
 
 
 class DatasetScores:
     """`over="dataset"`: one vector per channel, of all cells of all images.
 
     Sums are taken about each channel's mean in the first images (cosine: about 0) and in units of
-    its spread there, so that large means and extreme values lose nothing.
-    `F` is given as it is, not as unit maps.
+    its spread there, so that large means and extreme values cost no precision. `F` is given as it
+    is, not as unit maps.
     """
 
     def __init__(self, similarity: str, groups: Groups, sign: str = "keep"):
@@ -33,7 +33,7 @@ class DatasetScores:
         self.products: Tensor | None = None  # (groups, C, C): y x^T
 
     def add(self, g: Tensor, f: Tensor, first: int):
-        """Maps `(B, n, C)`, the first of them of image number `first`."""
+        """Add the maps `(B, n, C)` of some images; `first` is the number of the first image."""
         if self.references is None:
             self._start(g, f)
         x, y = (
@@ -63,6 +63,7 @@ class DatasetScores:
         self.products = f.new_zeros(self.groups.count, channels, channels)
 
     def scores(self) -> dict[str, Score]:
+        """For each kind, the score over all images and its standard error by the jackknife."""
         if self.references is None:
             return {kind: Score() for kind in KINDS}
         cells, moments, products = (x.sum(dim=0) for x in (self.cells, self.moments, self.products))
@@ -88,7 +89,8 @@ class DatasetScores:
     def means(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
         """S over the cells of some groups' images (None: of all), (C, C), NaN where undefined.
 
-        Row c is of G, column c' of F. `least` plays no part: here no image has an S of its own.
+        Row c belongs to G, column c' to F. `least` has no effect: here no image has an S of its
+        own.
         """
         some = slice(None) if groups is None else list(groups)
         sums = (x[some].sum(dim=0, keepdim=True) for x in (self.cells, self.moments, self.products))
@@ -97,7 +99,7 @@ class DatasetScores:
         return s[0].clamp(self.least, 1).masked_fill(~both, torch.nan)
 
     def _evaluate(self, cells: Tensor, moments: Tensor, products: Tensor):
-        """From K sums over cells, kind -> K scores and shares of undefined channels.
+        """For each kind, K scores and K shares of undefined channels, from K sums over cells.
 
         cells (K,), moments (K, 5, C), products (K, C, C).
         """
@@ -115,10 +117,11 @@ class DatasetScores:
         }
 
     def _similarities(self, cells: Tensor, moments: Tensor, products: Tensor):
-        """From K sums over cells: S of every pair of channels, (K, C, C), and what is in it.
+        """From K sums over cells, S of every pair of channels, (K, C, C), and what it is made of.
 
-        That is the mean product of a channel with itself, (K, C); the inverse deviations and which
-        are defined, of F and of G, (2, K, C) each.
+        That is: the covariance of each channel of F with the same channel of G (cosine: the mean
+        product), (K, C); then, for F and for G, 1 / the deviation of each channel, and which
+        channels are defined, (2, K, C) each.
         """
         x, y, xx, yy, xy = (moments / cells.to(moments.device)[:, None, None]).unbind(dim=1)
         products = products.double() / cells.to(moments.device)[:, None, None]

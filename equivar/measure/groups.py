@@ -19,12 +19,15 @@ class Groups:
 
     @classmethod
     def of(cls, count: int, images: int | None) -> "Groups":
-        """As many images a block as give every group one, where their number is known."""
+        """`count` groups that all get images, where the number of `images` is known.
+
+        A block has at most 64 images, and 16 where their number is not known.
+        """
         block = 16 if images is None else -(-images // count)
         return cls(count, min(max(block, 1), _LARGEST_BLOCK))
 
     def runs(self, first: int, images: int) -> tuple[tuple[int, slice], ...]:
-        """Images first, first + 1, ... cut into runs of one group each: (group, which of them)."""
+        """Cut images first, first + 1, ... into runs of one group each: (group, their slice)."""
         return _runs(self, first, images)
 
     def membership(self, first: int, images: int) -> Tensor:

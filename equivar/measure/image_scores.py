@@ -1,7 +1,7 @@
 """`over="image"`: S over the cells of each image, as running sums.
 
-`F`, the feature map transformed, and `G`, the feature map of the transformed image, come image by
-image as `(B, n, C)` over the n compared cells, and are forgotten once they are summed.
+`F`, the feature map transformed, and `G`, the feature map of the transformed image, come for B
+images at a time as `(B, n, C)` over the n compared cells. They are not kept once they are summed.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from equivar.similarity import summed_products
 
 @dataclass(frozen=True)
 class Defined:
-    """Which maps of G and F have an S, (B, C) each, of images from number `first` on."""
+    """Which maps of G and F have an S, (B, C) each; `first` is the number of the first image."""
 
     g: Tensor
     f: Tensor
@@ -26,6 +26,7 @@ class Defined:
 
     @cached_property
     def everywhere(self) -> bool:
+        """Whether all maps have an S."""
         return bool(self.g.all() and self.f.all())
 
     @property
@@ -75,7 +76,10 @@ class ImageMean:
         self.sums = torch.zeros(self.groups.count, 3, dtype=torch.float64)
 
     def add(self, s: Tensor, defined: Tensor | None, first: int):
-        """`s (B, C)`; `defined (B, C)` says which of it counts, None that all does."""
+        """Add S of each channel of each image, `s (B, C)`; `first` is the first image's number.
+
+        `defined (B, C)` says which of them count; None means that all do.
+        """
         self.seen += s.numel()
         if defined is None:
             values = s.mean(dim=1).double()  # (B,)
@@ -89,11 +93,15 @@ class ImageMean:
         self.sums += self.groups.membership(first, len(s)) @ rows
 
     def add_sum(self, total: float, images: int, channels: int):
-        """The sum of the means of `images` complete images, for want of their single values."""
+        """Add the sum of the means of `images` images in which every channel is defined.
+
+        Their single values are not known, so that no standard error can be given afterwards.
+        """
         self.seen += images * channels
         self.sums[0] += torch.tensor([images, total, torch.nan])
 
     def score(self) -> Score:
+        """The mean over images, with its standard error and the means without each group."""
         images, total, squares = self.sums.sum(dim=0).tolist()
         if images == 0:
             return Score()
@@ -102,12 +110,12 @@ class ImageMean:
         se = (max(spread, 0) / (images - 1) / images) ** 0.5 if images > 1 else float("nan")
         without = self.sums.sum(dim=0) - self.sums[self.sums[:, 0] > 0]
         replicates = tuple((without[:, 1] / without[:, 0]).tolist()) if len(without) > 1 else ()
-        mean = max(-1.0, min(1.0, mean))  # beyond it by rounding alone
+        mean = max(-1.0, min(1.0, mean))  # only rounding can lead beyond
         return Score(mean, se, self.undefined / self.seen, replicates)
 
 
 class ImageScores:
-    """Both kinds' scores; for equivariance the best channel per image, or one for all images."""
+    """The scores of both kinds; for equivariance with the best channel per image or for all."""
 
     def __init__(self, match: str, groups: Groups, sign: str = "keep"):
         self.clip = sign == "clip"
@@ -115,16 +123,22 @@ class ImageScores:
         self.equivariance = MatchedSums(groups) if match == "dataset" else BestMean(groups)
 
     def add_each(self, s: Tensor, defined: Defined):
-        """S of every pair of channels of each image, (B, C, C); 0 where undefined, overwritten."""
+        """Add S of every pair of channels of each image, `s (B, C, C)`, 0 where undefined.
+
+        `s` is overwritten.
+        """
         if self.clip:
             s = s.clamp_(min=0)
         self.invariance.add(s.diagonal(dim1=1, dim2=2), defined.both, defined.first)
         self.equivariance.add_each(s, defined)
 
     def add_together(self, pairs: Pairs):
-        """Images whose matrices are larger than their maps: only the sums of those are made."""
+        """Add images through the sum of their S.
+
+        This is for images for which a matrix (C, C) is larger than the maps (n, C).
+        """
         trace = self.equivariance.add_together(pairs)
-        if trace is not None and pairs.defined.everywhere:  # no se is asked for
+        if trace is not None and pairs.defined.everywhere:  # no standard error is needed
             channels = pairs.f.shape[2]
             self.invariance.add_sum(trace / channels, len(pairs), channels)
             return
@@ -132,6 +146,7 @@ class ImageScores:
         self.invariance.add(s, pairs.defined.both, pairs.defined.first)
 
     def scores(self) -> dict[str, Score]:
+        """The score of each kind."""
         return {"invariance": self.invariance.score(), "equivariance": self.equivariance.score()}
 
 
@@ -139,6 +154,7 @@ class BestMean(ImageMean):
     """`match="image"`: the best channel of each image."""
 
     def add_each(self, s: Tensor, defined: Defined):
+        """Add the best S of each channel of each image; `s (B, C, C)` is overwritten."""
         if not defined.everywhere:
             s = s.masked_fill_(~defined.f.unsqueeze(1), -torch.inf)
         self.add(s.amax(dim=2).nan_to_num(neginf=0), defined.any_match, defined.first)
@@ -147,7 +163,7 @@ class BestMean(ImageMean):
 class MatchedSums:
     """`match="dataset"`: S averaged over images for every pair of channels, then the best (eq. 7).
 
-    Keeps a (C, C) sum for each jackknife group, and a count only once a map is undefined.
+    There is a (C, C) sum for each jackknife group, and a (C, C) count once a map is undefined.
     """
 
     def __init__(self, groups: Groups):
@@ -159,12 +175,13 @@ class MatchedSums:
         self.seen = 0
 
     def add_each(self, s: Tensor, defined: Defined):
+        """Add S of every pair of channels of each image, `s (B, C, C)`, 0 where undefined."""
         for group, run in self.groups.runs(defined.first, len(s)):
             self._add(group, run, s[run].sum(dim=0), defined)
         self._count(defined)
 
     def add_together(self, pairs: Pairs) -> float | None:
-        """With a single group, the trace of the images' sum is returned."""
+        """Add S summed over images; with a single group, return the trace of that sum."""
         trace = None
         for group, run in self.groups.runs(pairs.defined.first, len(pairs)):
             products = summed_products(pairs.g[run], pairs.f[run])
@@ -196,9 +213,12 @@ class MatchedSums:
     def means(self, groups: Sequence[int] | None = None, least: int = 1) -> Tensor:
         """S averaged over the images of some groups (None: of all), (C, C), float64.
 
-        NaN where a pair of channels has fewer than `least` images. Row c is of G, column c' of F.
+        NaN where a pair of channels has an S in fewer than `least` images. Row c belongs to G,
+        column c' to F.
         """
         some = [group for group in self.sums if groups is None or group in groups]
+        if not some:
+            return torch.full_like(next(iter(self.sums.values())), torch.nan, dtype=torch.float64)
         images = sum(self.images[group] for group in some)
         total = sum(self.sums[group].double() for group in some)
         missing = sum(self.missing[group].double() for group in some if group in self.missing)
@@ -208,6 +228,7 @@ class MatchedSums:
         return means.masked_fill(few, torch.nan)
 
     def score(self) -> Score:
+        """The mean over channels of the best average S (eq. 7), with a jackknife error."""
         if not self.sums:
             return Score()
         total, missing = _total(self.sums), _total(self.missing, torch.int32)
@@ -223,7 +244,10 @@ class MatchedSums:
 
 
 def _add_to(sums: dict[int, Tensor], group: int, more: Tensor):
-    """The first matrix is kept as it is: for many channels, filling one with 0 takes its time."""
+    """Add a matrix to the sum of a group.
+
+    The first matrix becomes the sum itself: with many channels, filling one with 0 takes long.
+    """
     if group in sums:
         sums[group] += more
     else:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader
 
 
 def chunks(images, size: "ChunkSize", device, dtype) -> Iterator[Tensor]:
-    """Chunks `(b, C, H, W)` of at most `size.images` images, out of a tensor or batches.
+    """Chunks `(b, C, H, W)` of at most `size.images` images, from a tensor or from batches.
 
-    Raises ValueError, naming the batch, for what is not a batch of finite floating-point images,
-    and for an empty set.
+    Raises ValueError for an empty set, for a batch that is not made of floating-point images
+    (naming the batch) and for NaN or infinity (naming the images), and TypeError for a batch that
+    is not a tensor.
     """
     batches = [images] if isinstance(images, Tensor) else images
     count = 0
@@ -18,7 +20,8 @@ def chunks(images, size: "ChunkSize", device, dtype) -> Iterator[Tensor]:
         batch = _checked(batch, number, isinstance(images, Tensor))
         start = 0
         while start < len(batch):
-            chunk = batch[start : start + size.images - count % size.images]  # in step with count
+            # a chunk ends where the images so far are a multiple of the size
+            chunk = batch[start : start + size.images - count % size.images]
             start += len(chunk)
             count += len(chunk)
             chunk = chunk.to(device=device, dtype=dtype)
@@ -36,11 +39,13 @@ class ChunkSize:
 
 
 def count_images(images) -> int | None:
-    """The number of images where it is known without reading them."""
+    """The number of images if it is known without reading them, else None."""
     if isinstance(images, Tensor):
         return len(images)
+    if isinstance(images, DataLoader):
+        return _of_loader(images)
     dataset = getattr(images, "dataset", None)
-    if dataset is not None and not getattr(images, "drop_last", False):
+    if dataset is not None:
         images = dataset
     elif not isinstance(images, (list, tuple)):
         return None
@@ -51,8 +56,19 @@ def count_images(images) -> int | None:
     return len(images) if hasattr(images, "__len__") else None
 
 
+def _of_loader(loader: DataLoader) -> int | None:
+    """How many images a loader gives: as many as its sampler, not as its data set."""
+    if loader.batch_size is None or type(loader.batch_sampler) is not BatchSampler:
+        return None  # batches of the caller's own making
+    try:
+        count = len(loader.sampler)
+    except (TypeError, NotImplementedError):
+        return None
+    return count - count % loader.batch_size if loader.drop_last else count
+
+
 def check_images(images):
-    """Refuse what can never be images, before the network is touched."""
+    """Raise TypeError for what can never be images, before the network is used."""
     if not isinstance(images, (Tensor, Iterable)) or isinstance(images, (str, bytes, dict)):
         raise TypeError(
             f"images should be a (N, C, H, W) tensor or an iterable of batches, "

@@ -1,8 +1,9 @@
-"""`G` beside `F`, a few images at a time: what one step reads, the next one finds in the cache.
+"""Products of `G` and `F`, a few images at a time, so that each step finds its data in the cache.
 
-`G` comes as the maps of the transformed images, (B, n, C), with the order in which their cells are
-those of the original maps; `F` as unit maps. S of the two is then a dot product, and need not be
-told the mean of `G`: the dot product of a map with a centred one does not change with it.
+`G` comes as the maps of the transformed images, (B, n, C), with the order in which their cells
+match those of the original maps; `F` comes as unit maps. S is the dot product of the two, divided
+by the length of `G`. For the correlation, the mean of `G` need not be subtracted: `F` is centred,
+so the mean of `G` does not change the dot product.
 """
 
 import torch
@@ -20,11 +21,11 @@ class CellOrder:
         self._rows = cells  # the same for several images, one after the other
 
     def of(self, some: Tensor, out: Tensor) -> Tensor:
-        """A piece of maps (B, n, C) in that order, into `out`.
+        """Write a piece of maps (B, n, C) to `out`, with its cells in that order.
 
         A CPU copies the rows of a matrix faster than slices of a stack, and each core then works on
-        the images that are in its cache already. It takes an index of B n rows, which is kept: for
-        many images at once, read `cells` instead.
+        images that are in its cache already. This takes an index of B n rows, which is kept in
+        memory; for many images at once, use `cells` instead.
         """
         if some.device.type != "cpu" or not some.is_contiguous():
             return torch.index_select(some, 1, self.cells, out=out)
@@ -50,10 +51,10 @@ def each_image(
     chance: Tensor | None,
     workspace: Workspace,
 ) -> Tensor:
-    """S of every pair of channels of each image into `real` (B, C, C); which of G are defined.
+    """Write S of every pair of channels of each image to `real` (B, C, C), 0 where undefined.
 
-    chance, if given: the same with F of the image before; `before` (1, n, C) is that of the first,
-    without which `chance[0]` is left as it is. Where a map is undefined, S is 0.
+    chance: if given, the same with F of the image before. before: (1, n, C), F of the image before
+    the first; without it `chance[0]` does not change. Returns which maps of G are defined, (B, C).
     Raises NotFiniteError for NaN and infinity.
     """
     moments, (scratch, turned) = Moments.empty(g, similarity), _buffers(g, workspace)
@@ -70,7 +71,7 @@ def each_image(
         if before is not None:
             torch.bmm(cells[:1], before, out=chance[:1])
     if not moments.exact_enough:
-        g = exact_unit_maps(g, similarity)[0]  # for which one pass is enough
+        g = exact_unit_maps(g, similarity)[0]  # on unit maps one pass is exact enough
         return each_image(g, order, f, before, similarity, real, chance, workspace)
     inverse, defined = moments.inverse_lengths()
     for s in (real, chance):
@@ -82,9 +83,9 @@ def each_image(
 def scaled(
     g: Tensor, order: CellOrder | None, similarity: str, out: Tensor, workspace: Workspace
 ) -> tuple[Tensor, Tensor]:
-    """`G` in the order of `F` and scaled as it, into `out`; which maps are defined (B, C).
+    """Write `G` to `out` (B, n, C), in the order of `F` and divided by the length of each map.
 
-    Raises NotFiniteError for NaN and infinity.
+    Returns `out` and which maps are defined, (B, C). Raises NotFiniteError for NaN and infinity.
     """
     scratch, turned = _buffers(g, workspace)
     moments = Moments.of(g, similarity, scratch)

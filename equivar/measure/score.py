@@ -1,4 +1,4 @@
-"""What running sums come to."""
+"""The result of running sums."""
 
 from dataclasses import dataclass
 

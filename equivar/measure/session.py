@@ -12,17 +12,20 @@ from equivar.features import Layers
 from equivar.measure.comparison import Comparison, Options, Original, Transform
 from equivar.measure.groups import Groups
 from equivar.measure.images import ChunkSize, chunks, count_images, is_one_pass
+from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
+from equivar.names import KINDS
 from equivar.similarity import NotFiniteError, piece, unit_maps
 from equivar.transforms import Rotation, Shift
 
-_PROBE_IMAGES = 8  # in the first chunk, before shapes and with them the memory needed are known
-_GROUPS = (10, 8, 6, 5, 4)  # jackknife groups: the most that memory allows
+LEAST_IMAGES = 4  # for a correlation over images to say anything
+_PROBE_IMAGES = 8  # in the first chunk, before shapes and the memory they need are known
+_GROUPS = (10, 8, 6, 5, 4)  # of images for the jackknife: as many as memory allows
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a session may use."""
+    """What a session may use: images in a forward pass, bytes for sums, device and precision."""
 
     batch_size: int
     max_memory: int
@@ -33,7 +36,7 @@ class Limits:
 class Session:
     """Passes over the images with hooks on the layers; `comparisons` then hold the scores.
 
-    The first chunk is small: it tells shapes and strides, and with them the memory plan.
+    The first chunk is small: it shows shapes and strides, from which the use of memory is planned.
     `advance(n)` is called after every forward pass of n images.
     """
 
@@ -55,7 +58,7 @@ class Session:
         self.count = 0  # images measured
         self.at_once = len(transforms)  # transformations in one pass over the images
         self._size = ChunkSize(min(_PROBE_IMAGES, limits.batch_size))
-        self._layout = torch.channels_last  # in which a CPU convolves much faster
+        self._layout = torch.channels_last  # a CPU convolves much faster in it
 
     def run(self):
         """Measure every transformation: in one pass over the images if memory allows."""
@@ -66,8 +69,18 @@ class Session:
                 self._measure(chunk, todo)
             todo = todo[self.at_once :]
 
+    def scores(self, i: int, transform: Transform) -> dict[str, tuple[Score, float]]:
+        """kind -> the score of layer i and what chance alone gives.
+
+        NaN for a layer without cells and fewer than `LEAST_IMAGES`: its scores are correlations
+        over the images.
+        """
+        if self.count < LEAST_IMAGES and not self.layers.shapes[i].spatial:
+            return dict.fromkeys(KINDS, (Score(), float("nan")))
+        return self.comparisons[i, transform].scores()
+
     def _measure(self, chunk: Tensor, todo: list[Transform]):
-        """The images of one chunk and their transformations; halved where memory runs out."""
+        """Measure one chunk of images and its transformations; halve it where memory runs out."""
         self._check_shifts(chunk)
         originals = self._attempt(lambda: self._originals(chunk), len(chunk))
         if originals is None:
@@ -81,17 +94,17 @@ class Session:
 
     def _originals(self, chunk: Tensor) -> list[Original]:
         """The layers' maps of the images as they are."""
-        originals: list[Original | None] = [None] * len(self.layers.names)
-
-        def keep(i: int, output: Tensor):
-            originals[i] = self._original(i, output)
-
-        if self.layers.shapes:
-            self.layers.run(self._laid_out(chunk), keep)
-        else:
-            for i, output in enumerate(self._probe(chunk)):
-                keep(i, output)
+        if not self.layers.shapes:
+            outputs = self._probe(chunk)
+            originals = [self._original(i, output) for i, output in enumerate(outputs)]
             self._plan(originals, len(chunk))
+        else:
+            originals = [None] * len(self.layers.names)
+
+            def keep(i: int, output: Tensor):
+                originals[i] = self._original(i, output)
+
+            self.layers.run(self._laid_out(chunk), keep)
         self.advance(len(chunk))
         return originals
 
@@ -102,7 +115,7 @@ class Session:
             if "view size is not compatible" not in str(error):
                 error.add_note(f"while the first images, {tuple(chunk.shape)}, went through")
                 raise
-            self._layout = torch.contiguous_format  # the network's own code relies on it
+            self._layout = torch.contiguous_format  # the network's own code needs it
             return self.layers.probe(self._laid_out(chunk))
 
     def _original(self, i: int, output: Tensor) -> Original:
@@ -117,7 +130,8 @@ class Session:
                 unit = unit.view(maps.shape), defined
             if not self._shifts:
                 return Original(None, unit)
-        return Original(maps.clone() if self.layers.overwritten[i] else maps, unit)
+        # a copy: the network may write into its output at any time, by ways that no counter sees
+        return Original(maps.clone() if maps.dtype == output.dtype else maps, unit)
 
     def _read(self, i: int, output: Tensor, turned: bool = False) -> Tensor:
         """A layer's output as (B, H, W, C), in at least single precision."""
@@ -125,11 +139,12 @@ class Session:
         return maps if maps.dtype == torch.float64 else maps.float()
 
     def _compare(self, transform, chunk, originals: list[Original], first: int, done: frozenset):
-        """The transformed images beside the originals, layer by layer inside one forward pass."""
+        """Compare transformed images with the originals, layer by layer inside one forward pass."""
         finished = set(done)
         moved = self._laid_out(transform.on_images(chunk, self.options.border))
 
         def consume(i: int, output: Tensor):
+            """Compare the maps of layer i, unless that was done before."""
             comparison = self.comparisons[i, transform]
             if i not in finished and comparison.measurable:
                 maps = self._read(i, output, transform.swaps_sides)
@@ -147,7 +162,7 @@ class Session:
             self._compare(transform, chunk[part], some, first + (part.start or 0), skip)
 
     def _attempt(self, forward: Callable, images: int):
-        """What `forward` returns, or None where memory ran out and fewer images may do."""
+        """What `forward` returns, or None where memory ran out and fewer images may fit."""
         try:
             return forward()
         except RuntimeError as error:  # torch.OutOfMemoryError is one
@@ -166,7 +181,7 @@ class Session:
         return images.contiguous(memory_format=self._layout)
 
     def _plan(self, originals: list[Original], images: int):
-        """Jackknife groups, transformations a pass and images a chunk, within `max_memory`."""
+        """Choose groups, transformations per pass and images per chunk to fit in `max_memory`."""
         limit, sums = self.limits.max_memory, 0
         for shape in self.layers.shapes:
             if self.options.over == "dataset" or not shape.spatial:
@@ -231,7 +246,7 @@ def _short_of_memory(error: RuntimeError) -> bool:
 
 @contextmanager
 def _no_second_try(layer: str):
-    """Running out of memory here may leave a sum half added to: stop instead of going on."""
+    """Stop where memory runs out here: a sum may be only partly added, so going on is wrong."""
     try:
         yield
     except RuntimeError as error:

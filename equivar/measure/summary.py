@@ -1,4 +1,4 @@
-"""Averages of a measured table, with standard errors that know what the rows share."""
+"""Averages of a measured table, with standard errors that allow for rows of the same images."""
 
 import json
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataF
     Parameters
     ----------
     table : DataFrame
-        From `equivar.measure`; it may have lost rows and gained columns.
+        From `equivar.measure`; rows may be left out and columns added.
     by : column name or list of them
-        What is kept apart: "part" (section 4.2 of the paper), "layer", "transform", or several.
+        What is not averaged: "part" (section 4.2 of the paper), "layer", "transform", or several.
 
     Returns
     -------
     DataFrame
         One row per value of `by` and kind: `score`, `se`, `chance`, `undefined` (means of the rows'
         values that are not NaN), `images`, `rows` (how many were averaged). All rows come from the
-        same images, so their errors are not independent: `se` is the jackknife over groups of
-        images of the average itself. For a table read from a file, which no longer holds the
-        groups, it is the mean of the rows' `se`: an upper bound, reached when all errors agree.
+        same images, so their errors are not independent: `se` is that of the average itself, by the
+        jackknife over groups of images. A table read from a file no longer holds the groups; there
+        `se` is the mean of the rows' `se`, an upper bound that is reached when all errors agree.
 
     Raises ValueError for a column that the table does not have.
     """

@@ -1,7 +1,7 @@
 """Memory that is used again for every chunk of images.
 
-Maps are large enough for the system to hand out fresh pages for each, which costs more than the
-arithmetic that is done on them.
+Maps are so large that the system gives each of them new pages of memory, which takes longer than
+the arithmetic on the maps.
 """
 
 from math import prod
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Workspace:
-    """Tensors by name, grown where a larger one is asked for; what they held is overwritten."""
+    """Tensors by name; they grow where a larger one is asked for, and are overwritten."""
 
     def __init__(self):
         self._flat: dict[tuple, Tensor] = {}

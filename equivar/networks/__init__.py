@@ -1,9 +1,9 @@
-"""Networks by name: those of timm and torchvision, the paper's own, and a reader's.
+"""Networks by name: those of timm and torchvision, of the paper, and the reader's own.
 
     network = networks.load("timm:resnet18", weights="hub")
     table = equivar.measure(network.model, images, equivar.rotations())
 
-`timm:NAME` and `torchvision:NAME` are the libraries' names, `equivar:NAME` one of
+`timm:NAME` and `torchvision:NAME` take a name of these libraries, `equivar:NAME` one of
 `equivar.networks.MODELS`, and `path/to/file.py:make_model` a callable that returns a module.
 """
 
@@ -45,8 +45,9 @@ _ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 class Network:
     """A network in eval mode, the images it takes, and where its weights come from.
 
-    native: the images it was made for; `input` may have been changed by the caller. weights: in
-    words. sha256: of the weights' file; of the tensors themselves where there is no file.
+    input: the images it takes, which the caller may change. native: those it was made for. weights:
+    where they come from, in words. sha256: of the file of weights, or of the tensors where there is
+    no file. trained: whether the weights are trained.
     """
 
     name: str
@@ -69,21 +70,27 @@ def load(
     options: Mapping[str, object] | None = None,
     seed: int = 0,
 ) -> Network:
-    """The network `name` (see the module) with the given weights.
+    """Make the network `name` (see the module) with the given weights.
 
-    weights: "hub" (pretrained, fetched by timm or torchvision; "hub:NAME" one of several of
-    torchvision; "hub:url" with timm: from the address that carries the beginning of the file's
-    sha256, which is checked), "random" (drawn from `seed`), the path of a state dict (.safetensors,
-    .pt, .pth), or the name of one under the data root (`equivar.networks.weights_path`). "" stands
-    for "hub" with timm and torchvision, for "random" with the paper's networks, and for what the
-    callable made.
+    weights is one of these:
+
+    - "hub": pretrained weights, fetched by timm or torchvision.
+    - "hub:NAME": one of several pretrained weights of torchvision.
+    - "hub:url": for timm, from the address that carries the beginning of the file's sha256, which
+      is checked.
+    - "random": drawn with `seed`.
+    - The path of a state dict (.safetensors, .pt, .pth), or the name of one under the data root
+      (`equivar.networks.weights_path`).
+    - "": "hub" for timm and torchvision, "random" for the paper's networks, and for a callable the
+      weights that it made.
+
     options: what the library or the callable takes, such as {"pad_type": "same"}.
 
-    ValueError: an unknown name (with near ones) or option, code in a file that fails (with its
-    line), weights that do not fit. DataMissing, DataDamaged: no such weights, or broken ones; also
-    pretrained weights that could not be fetched.
+    Raises ValueError for an unknown name (the message lists near ones) or option, for code in a
+    file that fails (with its line), and for weights that do not fit. Raises DataMissing where the
+    weights are missing or could not be fetched, and DataDamaged where they are broken.
     """
-    # late: timm and torchvision take two seconds to import
+    # imported late: timm and torchvision take two seconds
     from equivar.networks import sources, user_file
 
     source, _, rest = name.partition(":")
@@ -106,7 +113,7 @@ def load(
 
 
 def fastest() -> torch.device:
-    """The GPU where PyTorch has one, else the processor."""
+    """The device to compute on: the GPU where PyTorch has one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -116,11 +123,12 @@ def on_record(weights: str | Path) -> bool:
 
 
 def fingerprint(name: str, weights: str | Path = "") -> str:
-    """What identifies the weights of a network, for the keys of stored runs.
+    """A text that identifies the weights of a network, for the keys of stored runs.
 
-    Weights on record and published ones need not be there: the sha256 on record, or the address,
-    which for torchvision and "hub:url" carries the beginning of a sha256. ValueError, DataMissing:
-    as `load`.
+    For weights in the registry it is their recorded sha256, and for published weights their place,
+    which for torchvision and "hub:url" carries the beginning of a sha256; the weights need not be
+    there. For other files it is the sha256 of the file, and otherwise "random". Raises ValueError
+    and DataMissing as `load` does.
     """
     asked = str(weights)
     if on_record(asked):
@@ -130,15 +138,15 @@ def fingerprint(name: str, weights: str | Path = "") -> str:
     source, _, rest = name.partition(":")
     if asked == "random" or source not in ("timm", "torchvision"):
         return "random"
-    from equivar.networks import sources  # late, as above
+    from equivar.networks import sources  # imported late, as above
 
     return sources.published_place(source, rest, asked)
 
 
 def check(network: Network):
-    """Run one image of noise through the network, so that what can not work is told at once.
+    """Run one image of noise through the network, so that what cannot work fails at once.
 
-    ValueError, with the size of the images and the one that the network was made for.
+    Raises ValueError with the size of the images and the size that the network was made for.
     """
     size = (1, network.input.channels, network.input.height, network.input.width)
     noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
@@ -179,7 +187,7 @@ def _sha256_of_file(path: Path) -> str:
 
 
 def _sha256_of_tensors(model: nn.Module) -> str:
-    """Of all names and tensors of the state dict, in order."""
+    """The sha256 of all names and tensors of the state dict, in order."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 class CNN7(nn.Module):
     """Seven 3x3 convolutions of 20 channels, each with batch norm and ReLU; max-pool after two.
 
-    Cohen & Welling use no padding and end in a 4x4 convolution that leaves one cell. The paper
-    has 3x3 kernels throughout and global average pooling, so 28 x 28 images become maps of
-    26, 24, (pooled to 12,) 10, 8, 6, 4 and 2 cells a side with `padding=0`, and
-    28, 28, (14,) 14 in all the rest with `padding=1`. The least side is 26 pixels, or 2 with
-    `padding=1`; ValueError below that, or for another padding.
+    Cohen & Welling use no padding and end in a 4x4 convolution that leaves one cell. The paper has
+    3x3 kernels throughout and global average pooling. With `padding=0`, images of 28 x 28 pixels
+    thus become maps of 26, 24 (pooled to 12), 10, 8, 6, 4 and 2 cells a side; with `padding=1`,
+    maps of 28, 28 (pooled to 14) and then always 14 cells. Images need at least 26 pixels a side,
+    or 2 with `padding=1`. Raises ValueError for another padding.
 
-    Modules: `layers.0` .. `layers.6` (after ReLU; max-pooling is `maxpool`, on its own),
-    `pool`, `linear`. Images (B, in_channels, H, W) -> logits (B, num_classes).
+    Modules: `layers.0` to `layers.6` (each ends in ReLU), `maxpool`, `pool` and `linear`. Images
+    (B, in_channels, H, W) -> logits (B, num_classes).
     """
 
     def __init__(
@@ -34,6 +34,10 @@ class CNN7(nn.Module):
         self.linear = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images (B, in_channels, H, W) -> logits (B, num_classes).
+
+        Raises ValueError for images that are too small.
+        """
         if min(images.shape[-2:]) < self.least_side:
             size = " x ".join(map(str, images.shape[-2:]))
             raise ValueError(f"images of {size}: this cnn7 needs {self.least_side} pixels a side")

@@ -1,4 +1,4 @@
-"""Where an error came from, in a line."""
+"""Say in one line where an error came from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ def first_line(error: BaseException) -> str:
 
 
 def at_fault(error: BaseException, within: Path | None = None) -> str:
-    """`file.py, line 12`: the innermost place of an error, within one file if it was there."""
+    """The innermost place of an error, such as `file.py, line 12`.
+
+    It is a place in the file `within` if the error passed through that file.
+    """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)

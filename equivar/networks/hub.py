@@ -1,4 +1,4 @@
-"""Pretrained weights through timm and torchvision, and what to say when they can not be had."""
+"""Pretrained weights through timm and torchvision, and what to say when they are missing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from equivar.networks.errors import first_line
 
 
 def on_the_hub(name: str) -> str:
-    """Where timm fetches the weights of a network from, in words."""
+    """The place from which timm fetches the weights of a network, in words."""
     config = timm.get_pretrained_cfg(name)
     return f"{config.hf_hub_id} on the Hugging Face hub" if config.hf_hub_id else str(config.url)
 
 
 @contextmanager
 def checked_by_name() -> Iterator[None]:
-    """timm compares what it fetches from an address with the sha256 that the file's name begins."""
+    """Let timm compare a fetched file with the beginning of a sha256 that is in the file's name."""
     before = _builder._CHECK_HASH
     _builder.set_pretrained_check_hash(True)
     try:
@@ -31,10 +31,10 @@ def checked_by_name() -> Iterator[None]:
 
 @contextmanager
 def fetching(name: str, where: str) -> Iterator[None]:
-    """DataMissing, with what was to be fetched and what to do, for all that goes wrong inside.
+    """Turn an OSError or RuntimeError inside into DataMissing.
 
-    Where there is no network the libraries try for a while, and say so; with HF_HUB_OFFLINE=1 the
-    hub's does not.
+    The message says what was to be fetched and what to do. Without a network the libraries try for
+    a while, and say so; with HF_HUB_OFFLINE=1 the library of the hub does not try.
     """
     try:
         yield

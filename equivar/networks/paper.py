@@ -49,12 +49,13 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build(name: str, *, seed: int = 0, **options: object) -> nn.Module:
-    """The network `name`, with weights that depend on `seed` alone; the global RNG is not used.
+    """Build the network `name`, with weights that depend on `seed` alone.
 
-    Options (those the network has): num_classes, in_channels, width, padding (`cnn7`), channels,
-    kernel_size (toy networks, which have no num_classes), side (pixels, `mini-vit`, `mini-mixer`).
-    Weights are drawn after He et al. (2015), those of timm's classes as timm does. ValueError: an
-    unknown name (the message has near ones); TypeError: an unknown option.
+    The options are those that the network has: num_classes, in_channels, width, padding (`cnn7`),
+    channels and kernel_size (the toy networks, which have no num_classes), side (pixels, `mini-vit`
+    and `mini-mixer`). Weights are drawn as in He et al. (2015), or by timm for its own classes. The
+    state of the global RNG does not change. Raises ValueError for an unknown name (the message
+    lists near ones) and TypeError for an unknown option.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
@@ -70,10 +71,11 @@ def build(name: str, *, seed: int = 0, **options: object) -> nn.Module:
 
 
 def initialise(model: nn.Module, seed: int) -> nn.Module:
-    """Draw the weights of `model` anew, in place, from a generator of its own.
+    """Draw the weights of `model` again, in place, from a generator of its own.
 
-    Convolutions: normal with variance 2 / fan-in (He et al. 2015); linear layers: 1 / fan-in,
-    bias 0; batch norm: weight 1, bias 0. TypeError for a module with other parameters.
+    Weights of convolutions are normal with variance 2 / fan-in (He et al. 2015), those of linear
+    layers with variance 1 / fan-in. Biases are 0. Batch norm has weight 1 and bias 0. Raises
+    TypeError for a module with other parameters.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, module in model.named_modules():

@@ -23,8 +23,9 @@ CIFAR10 = {  # accuracy on the test images
 
 
 def reported(network: str, data: str) -> float:
-    """The accuracy that is reported for a network on a data set; NaN where none is known.
+    """The accuracy that is reported for a network on a data set, 0 to 1; NaN if none is known.
 
-    CIFAR-10 under any name: cut short or compressed again, it should come out lower.
+    Every data set whose name begins with "cifar10" counts as CIFAR-10. A part of it, or a copy with
+    stronger compression, should give a lower accuracy.
     """
     return CIFAR10.get(network, nan) if data.startswith("cifar10") else nan

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution with padding 1 and without bias."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
 
 
@@ -32,6 +33,7 @@ class BasicBlock(nn.Module):
         self.extra = outputs - inputs
 
     def shortcut(self, maps: Tensor) -> Tensor:
+        """Maps (B, inputs, H, W) in the shape of the block's output, without parameters."""
         if self.stride == 1 and self.extra == 0:
             return maps
         before = self.extra // 2
@@ -39,6 +41,7 @@ class BasicBlock(nn.Module):
         return F.pad(kept, (0, 0, 0, 0, before, self.extra - before))
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps (B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
         hidden = F.relu(self.bn1(self.conv1(maps)))
         return F.relu(self.bn2(self.conv2(hidden)) + self.shortcut(maps))
 
@@ -46,8 +49,8 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """ResNet-d of He et al. (2016), section 4.2 there: d = 6 n + 2, widths 16, 32, 64.
 
-    Parameter names are those of the usual published checkpoints: conv1, bn1,
-    layer{1,2,3}.{i}.{conv1,bn1,conv2,bn2}, linear.
+    Parameters have the names of the usual published checkpoints: conv1, bn1,
+    layer{1,2,3}.{i}.{conv1,bn1,conv2,bn2}, linear. Raises ValueError for any other depth.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class ResNet(nn.Module):
         self.linear = nn.Linear(4 * width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images (B, in_channels, H, W) -> logits (B, num_classes)."""
         maps = F.relu(self.bn1(self.conv1(images)))  # (B, width, H, W)
         maps = self.layer3(self.layer2(self.layer1(maps)))  # (B, 4 width, H / 4, W / 4)
         return self.linear(self.pool(maps).flatten(1))
@@ -89,6 +93,7 @@ class PreActivationBlock(nn.Module):
             self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps (B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
         active = F.relu(self.bn1(maps))
         skip = maps if self.shortcut is None else self.shortcut(active)
         return self.conv2(F.relu(self.bn2(self.conv1(active)))) + skip
@@ -97,7 +102,8 @@ class PreActivationBlock(nn.Module):
 class WideResNet(nn.Module):
     """WRN-d-s of Zagoruyko & Komodakis (2016): d = 6 n + 4, widths 16 s, 32 s, 64 s; no dropout.
 
-    The last batch norm and ReLU (`bn`) follow `layer3`.
+    The last batch norm and ReLU (`bn`) follow `layer3`. Raises ValueError for any other depth, and
+    for a factor `widen` below 1.
     """
 
     def __init__(self, depth: int, widen: int, num_classes: int = 10, in_channels: int = 3) -> None:
@@ -114,6 +120,7 @@ class WideResNet(nn.Module):
         self.linear = nn.Linear(64 * widen, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images (B, in_channels, H, W) -> logits (B, num_classes)."""
         maps = self.layer3(self.layer2(self.layer1(self.conv1(images))))
         maps = F.relu(self.bn(maps))  # (B, 64 widen, H / 4, W / 4)
         return self.linear(self.pool(maps).flatten(1))

@@ -1,8 +1,9 @@
 """Small relatives of the paper's six pretrained networks, built from timm's own classes.
 
-They stand for EfficientNet-B6 and -B7, ResNeXt-101, Inception-v3, ViT and MLP-Mixer (sections 4.2
-and 4.6) where nothing can be downloaded, and are trained in seconds. The two of tokens take images
-of `side` x `side` pixels alone.
+They stand in for EfficientNet-B6 and -B7, ResNeXt-101, Inception-v3, ViT and MLP-Mixer (sections
+4.2 and 4.6) where nothing can be downloaded, and train in seconds. Each takes images (B,
+in_channels, H, W) and gives logits (B, num_classes). `vit` and `mixer` take images of `side` x
+`side` pixels only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PATCH = 4  # pixels of a token
 
 
 def efficientnet(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
-    """Inverted bottlenecks with squeeze-and-excitation; `width` times 8 channels at first."""
+    """Inverted bottlenecks with squeeze-and-excitation; the stem has 8 x `width` channels."""
     first, second, third = 8 * width, 12 * width, 16 * width
     stages = [
         [f"ds_r1_k3_s1_e1_c{first}_se0.25"],
@@ -42,7 +43,7 @@ def efficientnet(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.
 
 
 def resnext(num_classes: int = 10, in_channels: int = 3) -> nn.Module:
-    """Bottlenecks of grouped convolutions; no pooling at first, as images are small."""
+    """Bottlenecks of grouped convolutions, without max-pooling at first, as images are small."""
     model = ResNet(
         Bottleneck,
         (1, 2, 1, 1),
@@ -75,7 +76,7 @@ def inception(num_classes: int = 10, in_channels: int = 3) -> nn.Module:
 
 
 def vit(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Module:
-    """A transformer of a class token and one for each patch, with learned positions."""
+    """A transformer on a class token and one token per patch, with learned positions."""
     model = VisionTransformer(
         img_size=side,
         patch_size=PATCH,
@@ -87,12 +88,12 @@ def vit(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Mod
         mlp_ratio=2,
     )
     for block in model.blocks:
-        block.attn.fused_attn = False  # whose gradient takes most of the time with so few tokens
+        block.attn.fused_attn = False  # with few tokens its gradient takes most of the time
     return model
 
 
 def mixer(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Module:
-    """Perceptrons across tokens and across channels, by turns."""
+    """Perceptrons that mix tokens and channels in turn."""
     return MlpMixer(
         img_size=side,
         patch_size=PATCH,

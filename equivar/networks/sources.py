@@ -27,7 +27,7 @@ _BY_MULTIPLIER = {
     "mobilenetv1_100": efficientnet._gen_mobilenet_v1,
     "mobilenetv2_100": efficientnet._gen_mobilenet_v2,
 }
-_TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their published weights expect it of the model
+_TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # published weights need `transform_input`
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,11 @@ class Built:
 
 
 def from_timm(name: str, weights: str, options: Options, seed: int) -> Built:
-    """A network of timm; input size, normalisation and crop from its own `pretrained_cfg`."""
+    """Make a network of timm; its `pretrained_cfg` gives input size, normalisation and crop.
+
+    Raises ValueError for an unknown name, weights or option, and DataMissing for weights that could
+    not be fetched.
+    """
     plain, _, tag = name.partition(".")
     if not timm.is_model(plain):
         raise _unknown("timm", plain, timm.list_models(), "timm.list_models()")
@@ -59,7 +63,7 @@ def from_timm(name: str, weights: str, options: Options, seed: int) -> Built:
 
 
 def _timm_place(name: str, weights: str) -> str:
-    """Where the published weights of a network of timm lie. ValueError: it has none."""
+    """Where the published weights of a network of timm lie; ValueError if it has none."""
     if not timm.is_model_pretrained(name):
         raise ValueError(f"timm:{name} has no published weights: give a file, or 'random'")
     if weights in ("", "hub"):
@@ -74,28 +78,31 @@ def _timm_place(name: str, weights: str) -> str:
 def _timm(name: str, pretrained: Options, options: Options, words: str) -> Built:
     with naming_options(f"timm:{name}", options):
         model = _create_timm(name, {**pretrained, **options})
+    return Built(model, input_of_timm(model, options), words, bool(pretrained))
+
+
+def input_of_timm(model: nn.Module, options: Options) -> Input:
+    """The images that a network of timm takes, by its own `pretrained_cfg`."""
     config = resolve_model_data_config(model)
     channels, height, width = config["input_size"]
     channels = int(options.get("in_chans", channels))
-    return Built(
-        model,
-        Input(
-            channels,
-            height,
-            width,
-            tuple(math.floor(side / config["crop_pct"]) for side in (height, width)),
-            config["crop_mode"] == "squash",
-            config["interpolation"],
-            per_channel(config["mean"], channels),
-            per_channel(config["std"], channels),
-        ),
-        words,
-        bool(pretrained),
+    return Input(
+        channels,
+        height,
+        width,
+        tuple(math.floor(side / config["crop_pct"]) for side in (height, width)),
+        config["crop_mode"] == "squash",
+        config["interpolation"],
+        per_channel(config["mean"], channels),
+        per_channel(config["std"], channels),
     )
 
 
 def _create_timm(name: str, options: Options) -> nn.Module:
-    """A network of timm; MobileNets of widths for which it has no name by `channel_multiplier`."""
+    """Make a network of timm.
+
+    The option `channel_multiplier` makes MobileNets of widths for which timm has no name.
+    """
     multiplier = options.get("channel_multiplier")
     if multiplier is None or name not in _BY_MULTIPLIER:
         return timm.create_model(name, **options)
@@ -104,7 +111,11 @@ def _create_timm(name: str, options: Options) -> nn.Module:
 
 
 def from_torchvision(name: str, weights: str, options: Options, seed: int) -> Built:
-    """A classifier of torchvision; the input from the transforms of its published weights."""
+    """Make a classifier of torchvision; the transforms of its published weights give the input.
+
+    Raises ValueError for an unknown name, weights or option, and DataMissing for weights that could
+    not be fetched.
+    """
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
         raise _unknown("torchvision", name, names, "torchvision.models.list_models()")
@@ -131,7 +142,10 @@ def _torchvision_entry(name: str, weights: str):
 
 
 def published_place(source: str, name: str, weights: str) -> str:
-    """The address of published weights; torchvision's carries the beginning of a sha256."""
+    """The place of published weights; for torchvision an address with the beginning of a sha256.
+
+    Raises ValueError where a network has no such weights.
+    """
     if source == "timm":
         return _timm_place(name, weights)
     return _torchvision_entry(name, weights).url
@@ -155,7 +169,10 @@ def _of_transforms(preset) -> Input:
 
 
 def from_package(name: str, weights: str, options: Options, seed: int) -> Built:
-    """One of the paper's networks; it takes the images of the paper's data."""
+    """Make one of the paper's networks, which takes the images of the paper's data.
+
+    Raises ValueError for an unknown name or option, and for published weights.
+    """
     if name not in MODELS:
         known = [f"equivar:{known}" for known in MODELS]
         raise unknown_name("network", f"equivar:{name}", known)
@@ -175,15 +192,15 @@ def from_package(name: str, weights: str, options: Options, seed: int) -> Built:
 
 
 def first_channels(model: nn.Module) -> int:
-    """The channels of the images a network takes, as its first convolution says; else 3."""
+    """The number of channels of the first convolution's input; 3 without a convolution."""
     convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
     first = next(convolutions, None)
-    return first.in_channels if first is not None else 3
+    return first.in_channels or 3 if first is not None else 3
 
 
 @contextmanager
 def naming_options(name: str, options: Options):
-    """ValueError with the options for whatever a builder says about them."""
+    """Turn a builder's error into a ValueError that names the options, where some were given."""
     try:
         yield
     except OSError:
@@ -199,7 +216,10 @@ SOURCES = {"timm": from_timm, "torchvision": from_torchvision, "equivar": from_p
 
 
 def unknown_source(name: str) -> ValueError:
-    """The error for a name without a known prefix: the libraries that have such a network."""
+    """The ValueError for a name without a known prefix.
+
+    It names the libraries that have such a network.
+    """
     source, _, rest = name.rpartition(":")
     there = [f"{known}:{rest}" for known, names in _all_names().items() if rest in names]
     forms = "timm:NAME, torchvision:NAME, equivar:NAME or path/to/file.py:make_model"

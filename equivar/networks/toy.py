@@ -55,17 +55,19 @@ class GaussianCNN(nn.Module):
     """A CNN of Gaussian filters, made by hand and not trained (section 4.1, figure 3).
 
     Each spatial kernel is a 2D Gaussian of its own width, times a random weight that mixes the
-    channels. Layers are `layers.0`, `layers.1`, ...: convolution with zero padding, stride 1,
-    then ReLU, so that a quarter turn of the image meets the same border as before.
+    channels. Layers are `layers.0`, `layers.1`, ...: a convolution, then ReLU. Zero padding and
+    stride 1 make all four borders alike, so that a turned image meets the same border as before.
 
     - `kind="invariant"`: isotropic Gaussians. Every channel of a turned image is the turned
       channel: invariance 1 in every layer, up to rounding.
     - `kind="equivariant"`: a corner of each Gaussian is cut out, and every filter comes in its
-      four quarter turns (`turned_copies`). A turn of the image turns the maps and moves them on
-      in their group (`turn_channels`): equivariance 1, and no channel invariant by itself.
+      four quarter turns (`turned_copies`). A turn of the image turns the maps and moves them to
+      the next channel of their group (`turn_channels`): equivariance 1, and no channel is
+      invariant by itself.
 
-    Images (B, in_channels, H, W), in [0, 1], -> maps (B, channels[-1], H, W). ValueError: unknown
-    kind, an even kernel_size, or channels not in fours. The global RNG is not used.
+    Images (B, in_channels, H, W), in [0, 1], -> maps (B, channels[-1], H, W). Raises ValueError for
+    an unknown kind, an even kernel_size, and numbers of channels that are not multiples of 4. The
+    global RNG is not used.
     """
 
     def __init__(
@@ -95,7 +97,8 @@ class GaussianCNN(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)  # (B, in_channels, H, W) -> (B, channels[-1], H, W)
+        """Images (B, in_channels, H, W) -> maps (B, channels[-1], H, W)."""
+        return self.layers(images)
 
 
 def _check_toy(kind: str, channels: tuple[int, ...], kernel_size: int) -> None:
@@ -119,10 +122,11 @@ def _filters(
 
 
 def _made_positive(weight: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose the sign of each filter so that a bright even image passes the ReLU.
+    """Choose the sign of each filter so that a bright image of one colour passes the ReLU.
 
-    weight (O, I, k, k), level (I,): the inputs' values for an even image; returns the weight and
-    the outputs' values (O,), all positive. Otherwise many channels would be 0 for every image.
+    Otherwise many channels would be 0 for every image. weight (O, I, k, k), level (I,): the values
+    of the inputs for such an image. Returns the weight and the values of the outputs (O,), which
+    are all positive.
     """
     answer = weight.sum(dim=(-2, -1)) @ level
     return weight * answer.sign()[:, None, None, None], answer.abs()

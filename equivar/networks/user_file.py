@@ -8,20 +8,23 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from torch import nn
 
 from equivar.data.input import Input, per_channel
+from equivar.features import in_eval_mode
 from equivar.names import unknown_name
 from equivar.networks.errors import at_fault, first_line
-from equivar.networks.sources import Built, Options, first_channels
+from equivar.networks.sources import Built, Options, first_channels, input_of_timm
 
 
 def from_file(name: str, weights: str, options: Options, seed: int) -> Built:
     """The module that `path/to/file.py:make_model` gives: a callable's result, or a module itself.
 
     The code is the reader's own and is run; whatever it raises becomes a ValueError of one line
-    with the file and line. Images are 224 x 224, with as many channels as the first convolution
-    takes, scaled as for ImageNet; a network of timm inside keeps its own size and scale.
+    with the file and line. Images are 224 x 224, scaled as for ImageNet, with as many channels as
+    the convolution takes that is called first; a network of timm keeps its own size and scale.
+    Raises FileNotFoundError for a file that does not exist.
     """
     path, _, attribute = name.rpartition(":")
     if name.endswith(".py"):
@@ -34,9 +37,44 @@ def from_file(name: str, weights: str, options: Options, seed: int) -> Built:
     made = _attribute(_imported(path), attribute, path)
     if not isinstance(made, nn.Module):
         made = _called(made, name, options, path)
-    channels = first_channels(made)
+    if getattr(made, "pretrained_cfg", None):
+        taken = input_of_timm(made, {})
+        return Built(made, taken.changed(channels=channels_taken(made)), "as its code makes them")
+    channels = channels_taken(made)
     mean, std = (per_channel(values, channels) for values in (Input.mean, Input.std))
     return Built(made, Input(channels, mean=mean, std=std), "as its code makes them")
+
+
+class _Reached(Exception):
+    """The first convolution of a trial was called; `channels` are those it takes."""
+
+    def __init__(self, channels: int):
+        self.channels = channels
+
+
+def channels_taken(model: nn.Module) -> int:
+    """The channels of the images a network takes, as the convolution says that is called first.
+
+    It may be registered after others, such as a head; a lazy one takes any, and gets 3. Where no
+    convolution can be reached, the first that is registered tells.
+    """
+
+    def stop(module: nn.Module, inputs: tuple):
+        raise _Reached(module.in_channels or 3)
+
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    handles = [m.register_forward_pre_hook(stop, prepend=True) for m in convolutions]
+    try:
+        with in_eval_mode(model), torch.no_grad():
+            model(torch.zeros(1, 3, 224, 224))
+    except _Reached as reached:
+        return reached.channels
+    except Exception:  # of the reader's own code, which `networks.check` will tell
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    return first_channels(model)
 
 
 def _imported(path: Path) -> ModuleType:

@@ -3,8 +3,8 @@
     table = equivar.orbits(model, images)
     table[table["found"] & (table["kind"] == "orbit")]
 
-Matched over the data set, the measure is a map of channels: channel c of the turned image looks
-like the turned channel c'. Where that map comes back to where it began lies a group: one channel is
+With `match="dataset"`, the measure gives a map of channels: channel c of the turned image looks
+like the turned channel c'. Where this map leads back to its start there is a group: one channel is
 an invariant feature, two are alike after half a turn, four are an orbit of the quarter turns.
 """
 

@@ -1,25 +1,26 @@
 """Which cycles are more than chance.
 
-Every map of channels to channels has cycles, so that a cycle is no finding by itself. What counts
-is its weakest score beside what chance gives. Two sorts of chance are added up.
+Every map of channels to channels has cycles, so a cycle alone is no finding. What counts is its
+weakest score, compared with what chance gives. Two sorts of chance are added up.
 
-Scores permuted. Two channels that are no pair reach the cycle's weakest score with some
-probability t: the share of the layer's other scores that do. For pairs and orbits a score must
-also be as high for its two channels, that is divided by the root mean square of what these score
-with others: where a few channels are all alike, their scores are high and mean little. Were scores
-independent, the N possible cycles of length L would bring N t^L as strong. They are not. Where
-three edges of an orbit hold, the fourth follows, since four turns are none: an orbit counts t^3.
-The two edges of a pair are one where features are alike after half a turn: a pair counts
-t^(2 / (1 + r)), the joint tail of two normal variables of correlation r, that of the scores
-(c, c') and (c', c).
+Scores permuted. Two channels that do not belong together reach the cycle's weakest score with some
+probability t. It is estimated as the share of the layer's other scores that reach it. For pairs and
+orbits a score must also be high for its two channels: it is divided by the root mean square of
+their scores with others, and must then reach the cycle's weakest quotient too. Where a few channels
+are all alike, their scores are high and mean little. If scores were independent, N t^L of the N
+possible cycles of length L would be as strong. They are not independent. Where three edges of an
+orbit hold, the fourth follows, since four quarter turns are no turn: an orbit counts t^3. The two
+edges of a pair become one where features are alike after half a turn: a pair counts t^(2 / (1 +
+r)), which is the joint tail of two normal variables with correlation r. Here r is the correlation
+of the scores (c, c') and (c', c).
 
-Wrong images. The cycles of the same length that reach the weakest score in the map of scores with
-the image before.
+Wrong images. These are the cycles of the same length that reach the weakest score in the map of
+scores with the image before.
 
-The sum is the number expected by chance. From it follow q values as by Benjamini and Hochberg
-(1995), where fixed channels have half of the weight and pairs and orbits a quarter each: among the
-cycles with q of at most 5 %, at most 5 % are expected to be false. What is found no longer counts
-among the other scores, so that the rest is decided anew.
+The sum is the number of such cycles expected by chance. From it follow q values as in Benjamini and
+Hochberg (1995), where fixed channels have half of the weight and pairs and orbits a quarter each.
+Among the cycles with q of at most 5 %, at most 5 % are expected to be false. The scores of cycles
+that are found no longer count among the other scores, and the rest is decided again.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from scipy.stats import rankdata
 from equivar.orbits.matching import KINDS, cycles, edges
 
 Cycle = tuple[int, ...]
-WEIGHTS = {1: 1 / 2, 2: 1 / 4, 4: 1 / 4}  # of the false ones allowed, by length
+WEIGHTS = {1: 1 / 2, 2: 1 / 4, 4: 1 / 4}  # shares of the false ones allowed, by length
 _ROUNDING = 1e-5  # of scores in single precision
 
 
@@ -44,9 +45,10 @@ def decide(
     found: Sequence[Cycle],
     rate: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each cycle, how many chance gives that are as strong, and q: (len(found),) each.
+    """For each cycle, the number that chance would make as strong, and its q: (len(found),) each.
 
-    scores, wrong: (C, C), of the right and of the wrong image; wrong_match: the latter's map.
+    scores, wrong: (C, C), with the right and with the wrong image. wrong_match: the map of channels
+    (C,) that follows from `wrong`. rate: the largest q of a cycle that is found. Both results are
     NaN for lengths that no turn gives, and where a score is not defined.
     """
     known: set[Cycle] = set()
@@ -66,9 +68,10 @@ def expected_by_chance(
     found: Sequence[Cycle],
     known: Set[Cycle] = frozenset(),
 ) -> np.ndarray:
-    """For each cycle, how many of its length chance gives that are as strong: (len(found),).
+    """For each cycle, the number of cycles of its length that chance would make as strong.
 
-    known: cycles whose scores say nothing of chance. The rest as in `decide`.
+    known: cycles whose scores say nothing about chance. The other arguments are as in `decide`.
+    Returns (len(found),).
     """
     both = np.stack([scores, _for_its_channels(scores)])  # (2, C, C)
     turned = [c for c in found if len(c) in KINDS and not np.isnan(edges(scores, c)).any()]
@@ -92,9 +95,10 @@ def expected_by_chance(
 def _no_more_than_weaker(
     expected: np.ndarray, levels: np.ndarray, lengths: Sequence[int]
 ) -> np.ndarray:
-    """A strong cycle is no more likely than a weaker one of its length, which it may hide.
+    """Lower the number of each cycle to that of any weaker cycle of its length.
 
-    levels: (n, 2), the weakest score in both readings.
+    A stronger cycle cannot be more likely by chance. levels: (n, 2), for each cycle the weakest
+    score and the weakest score divided for its channels.
     """
     lengths, least = np.array(lengths), expected.copy()
     for i in np.flatnonzero(~np.isnan(expected)):
@@ -104,13 +108,16 @@ def _no_more_than_weaker(
 
 
 def possible(channels: int, length: int) -> int:
-    """How many cycles of a length there could be: C, C (C - 1) / 2, ..."""
-    orders = {1: 1, 2: 1, 4: 6}  # ways round the same channels
+    """The number of cycles of a length among so many channels: C, C (C - 1) / 2, ..."""
+    orders = {1: 1, 2: 1, 4: 6}  # different cycles through the same channels
     return comb(channels, length) * orders[length]
 
 
 def q_values(expected: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
-    """The share of false ones to be expected among cycles at least as unlikely; NaN stays."""
+    """The share of false ones expected among the cycles at least as unlikely as each: (n,).
+
+    expected: (n,), as `expected_by_chance` gives it. NaN stays NaN.
+    """
     weights = np.array([WEIGHTS.get(length, np.nan) for length in lengths])
     weighted = expected / weights
     q = np.full(len(expected), np.nan)
@@ -121,10 +128,11 @@ def q_values(expected: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
 
 
 class _Tails:
-    """The share of two channels' scores that reach a cycle's weakest, the cycle being one more.
+    """The share of two channels' scores that reach a cycle's weakest score.
 
-    Left out: the diagonal, the edges of `known` cycles, and of those that are as strong, which
-    would hide each other. both: the scores and the scores for their channels, (2, C, C).
+    The cycle itself counts as one more score. The diagonal, the edges of `known` cycles and the
+    edges of cycles that are as strong are left out; the last would hide each other. both: (2, C,
+    C), the scores, and the scores divided for their channels.
     """
 
     def __init__(self, both: np.ndarray, weakest: dict[Cycle, np.ndarray], known: Set[Cycle]):
@@ -138,6 +146,7 @@ class _Tails:
         self.sorted = np.sort(both[0][self.others])
 
     def of(self, cycle: Cycle) -> float:
+        """The share for one cycle, above 0 and at most 1."""
         if len(cycle) == 1:
             return self._of_fixed(self.weakest[cycle][0])
         level = self.weakest[cycle]
@@ -149,7 +158,7 @@ class _Tails:
         return (1 + int(reaching.sum())) / (1 + int(others.sum()))
 
     def _of_fixed(self, level: float) -> float:
-        """The same for the scores alone, of which there may be many to ask for."""
+        """The share for a fixed channel, by the sorted scores, since it may be asked for often."""
         strong = [c for c in self.groups if self.weakest[c][0] >= level - _ROUNDING]
         hidden = [self.both[0][_places(cycle)] for cycle in strong]
         reaching = len(self.sorted) - np.searchsorted(self.sorted, level, side="left")
@@ -163,19 +172,19 @@ def _places(cycle: Cycle) -> tuple[list[int], list[int]]:
 
 
 def _for_its_channels(scores: np.ndarray) -> np.ndarray:
-    """Scores divided by how strongly their two channels score with others in general."""
+    """Scores divided by how high their two channels score with others in general."""
     off = np.where(np.eye(len(scores), dtype=bool), np.nan, scores)
     rows, columns = (np.sqrt(np.nanmean(off**2, axis=axis)) for axis in (1, 0))
     return scores / np.maximum(np.sqrt(np.outer(rows, columns)), _ROUNDING)
 
 
 def _likeness(scores: np.ndarray, found: Sequence[Cycle]) -> float:
-    """The rank correlation of scores (c, c') and (c', c), cycles left out; 0 to 1."""
+    """The rank correlation of scores (c, c') and (c', c), without those of cycles; 0 to 1."""
     rest = np.where(np.eye(len(scores), dtype=bool), np.nan, scores)
     for cycle in found:
         rest[list(cycle), [*cycle[1:], cycle[0]]] = np.nan
     both = ~np.isnan(rest) & ~np.isnan(rest.T)
-    if both.sum() < 6:  # three pairs of channels: nothing to tell it by
+    if both.sum() < 6:  # fewer than three pairs of channels are too few
         return 1.0
     x, y = rankdata(rest[both]), rankdata(rest.T[both])
     spread = x.std() * y.std()

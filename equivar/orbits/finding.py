@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from equivar.measure import named_layers, parts_of, run_session
+from equivar.measure import named_layers, original, parts_of, run_session
 from equivar.measure.comparison import Options
 from equivar.measure.images import count_images
 from equivar.measure.session import Session
@@ -24,8 +24,8 @@ COLUMNS = [
     *("kind", "length", "members", "weakest", "mean", "chance", "by_chance", "q", "found"),
     *("law_180", "score_180", "law_270", "score_270", "stable", "images"),
 ]
-LEAST_IMAGES = 20  # for a map of channels, and one of each half
-LEAST_SCORED = 10  # images that a pair of channels needs a score in
+LEAST_IMAGES = 20  # enough for a map of channels, and one from each half
+LEAST_SCORED = 10  # images in which a pair of channels needs a score
 LEAST_CHANNELS = 4
 
 
@@ -46,10 +46,10 @@ def orbits(
     """The groups of channels that quarter turns of the image turn into one another.
 
     For every layer, `equivar.measure` with `match="dataset"` gives a map: channel c of the turned
-    image, `G_c`, is most like the turned channel `F_c'` of the image. The map is applied to where
-    it leads, until it comes back. A cycle of one channel is an invariant feature ("fixed"), one of
-    two channels is alike after half a turn ("pair"), and one of four is an "orbit". A cycle of
-    another length can be none of these ("other"), and is never found.
+    image, `G_c`, is most like the turned channel `F_c'` of the image. The map is followed from
+    channel to channel until it comes back. A cycle of one channel is an invariant feature
+    ("fixed"), one of two channels is alike after half a turn ("pair"), and one of four is an
+    "orbit". A cycle of another length is none of these ("other"), and never counts as found.
 
     Parameters
     ----------
@@ -60,25 +60,26 @@ def orbits(
         As in `equivar.measure`. None: the network's own blocks, without those that have a single
         cell or fewer than 4 channels with a score; `table.attrs["left_out"]` tells which.
     matching : "maximum" or "assignment"
-        The best channel, as in the paper, where one may be the best of several; or one to one, so
-        that the sum of all scores is largest. Both may be named, at hardly any cost.
+        The best channel, as in the paper, where one channel may be the best for several; or one to
+        one, so that the sum of all scores is largest. Naming both takes hardly more time.
     rate : float
-        The share of false ones allowed among what is found (see `equivar.orbits.decision`).
+        The share of false cycles allowed among those found (see `equivar.orbits.decision`).
 
     Returns
     -------
     pandas.DataFrame
         One row per cycle and layer. `layer`, `index`, `part`, `channels`, `height`, `width` as in
-        `equivar.measure`; `live`: channels with a score. `kind`, `length`, `members`: channel
-        numbers from 0 in the order of the map, as text: the feature of each is that of the next,
-        turned by 90 degrees counter-clockwise. `weakest` and `mean` score along the cycle;
-        `chance`: the mean of the members' best scores with the image before. `by_chance`: how many
-        cycles of that kind chance gives that are as strong; `q`: the share of false ones among
-        cycles at least as unlikely; `found`: q is at most `rate`.
-        Not used to find it: `law_180`, `law_270`, the share of members whose match under two and
-        three quarter turns is the square and the cube of the map, with the mean scores
-        `score_180`, `score_270` of these; `stable`, the share whose match is the same on both
-        halves of the images.
+        `equivar.measure`; `live`: the number of channels with a score. `kind` and `length` of the
+        cycle; `members`: its channel numbers from 0 as text, in the order of the map. The feature
+        of each is that of the next, turned by 90 degrees counter-clockwise. `weakest` and `mean`
+        score along the cycle; `chance`: the mean of the members' best scores with the image before.
+        `by_chance`: the number of cycles of that kind that chance would make as strong; `q`: the
+        share of false ones expected among cycles at least as unlikely; `found`: q is at most
+        `rate`.
+        The last columns are not used to find a cycle. `law_180` and `law_270`: the share of members
+        whose match under two (three) quarter turns is the channel that two (three) steps of the map
+        lead to; `score_180` and `score_270`: the mean score of members with these channels.
+        `stable`: the share of members whose match is the same on both halves of the images.
 
     Raises
     ------
@@ -86,10 +87,11 @@ def orbits(
         As `equivar.measure`; also for fewer than 20 images, an unknown matching, and for a named
         layer that has a single cell or fewer than 4 channels with a score.
 
-    Cost: 4 N forward images for N images. Memory as `equivar.measure`.
+    Cost: 4 N images pass through the network for N images. Memory is as in `equivar.measure`.
     """
     matchings = [matching] if isinstance(matching, str) else list(matching)
     _check(matchings, rate, images)
+    model = original(model)
     named = named_layers(model, layers)
     left_out = {}
     if layers is None:
@@ -98,11 +100,22 @@ def orbits(
     options = Options(similarity=similarity, over=over)
     turns = [Rotation(k) for k in TURNS]
     session = run_session(
-        model, images, turns, named, options, batch_size, device, max_memory, progress
+        model,
+        images,
+        turns,
+        named,
+        options,
+        batch_size,
+        device,
+        max_memory,
+        progress,
+        lenient=layers is None,
     )
+    left_out |= session.layers.left_out
+    names = session.layers.names
     _check_count(session.count)
     rows = []
-    for i, (name, part) in enumerate(zip(named, parts_of(named, session.layers), strict=True)):
+    for i, (name, part) in enumerate(zip(names, parts_of(named, session.layers), strict=True)):
         shape = session.layers.shapes[i]
         scores = _scores(session, i) if shape.spatial else None
         live = 0 if scores is None else len(scores.live())
@@ -116,7 +129,7 @@ def orbits(
         }
         for one in matchings:
             rows += [place | {"matching": one} | row for row in layer_cycles(scores, one, rate)]
-    _say_what_is_left_out(left_out, named, wanted=layers is not None, some=bool(rows))
+    _say_what_is_left_out(left_out, names, wanted=layers is not None, some=bool(rows))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table.attrs = {
         **{"model": type(model).__name__, "similarity": similarity, "over": over},

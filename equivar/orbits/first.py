@@ -17,12 +17,13 @@ from equivar.orbits.shares import FIRST
 def first_convolution(model: nn.Module, images: Tensor) -> str:
     """The name of the convolution that reads the images (B, C, H, W).
 
-    ValueError: a network that has none.
+    Raises ValueError for a network that has none.
     """
     names = {module: name for name, module in model.named_modules()}
     called: list[str] = []
 
     def note(module: nn.Conv2d, inputs: tuple):
+        """Note a convolution whose input has the shape of the images."""
         if inputs and inputs[0].shape[1:] == images.shape[1:]:
             called.append(names[module])
 
@@ -42,7 +43,8 @@ def first_convolution(model: nn.Module, images: Tensor) -> str:
 def first_and_blocks(model: nn.Module, images: Tensor) -> dict[str, str | None]:
     """The first convolution and the network's own blocks: layer name -> part, as `layers` takes.
 
-    Blocks without extent (pool, final) are left out.
+    Layers of one cell (pool, final) are left out. Raises ValueError for a network without such a
+    convolution or without known blocks.
     """
     blocks = {
         name: part for name, part in default_layers(model).items() if part not in WITHOUT_CELLS
@@ -51,7 +53,7 @@ def first_and_blocks(model: nn.Module, images: Tensor) -> dict[str, str | None]:
 
 
 def filters_of(model: nn.Module, layer: str) -> np.ndarray:
-    """The filters of a convolution, (C, I, k, k). ValueError: another sort of layer."""
+    """The filters of a convolution, (C, I, k, k); ValueError for another sort of layer."""
     module = model.get_submodule(layer)
     if not isinstance(module, nn.Conv2d):
         raise ValueError(f"layer {layer!r} is a {type(module).__name__}, which has no filters")
@@ -61,10 +63,11 @@ def filters_of(model: nn.Module, layer: str) -> np.ndarray:
 def along_orbit(
     model: nn.Module, layer: str, image: Tensor, members: Sequence[int], most: int = 56
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One image's maps along an orbit, (L, h, w) twice: they are alike where the claim holds.
+    """Maps of one image (C, H, W) along an orbit of L channels: two arrays, (L, h, w) each.
 
-    First f(x) of every member. Then the first member's map of the turned image, turned back: by no
-    quarter turn, one, two, ... Maps of more than `most` cells a side are averaged down to that.
+    The two are alike where the channels are an orbit. The first holds the maps of all members for
+    the image. The second holds the first member's map of the image turned by 0, 1, 2, ... quarter
+    turns, turned back. Maps of more than `most` cells a side are averaged down to that.
     """
     turned = [torch.rot90(image, turns, dims=(-2, -1)) for turns in range(len(members))]
     with Layers(model, [layer]) as hooked:

@@ -1,4 +1,4 @@
-"""The cycles of one layer: found in the map of a quarter turn, tested, and told in numbers."""
+"""The cycles of one layer: found in the map of a quarter turn, tested, and given as numbers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TURNS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class LayerScores:
-    """What is known of a layer: scores (C, C) of `G_c` beside `F_c'`, NaN where undefined.
+    """The scores of a layer, (C, C) of `G_c` with `F_c'`, NaN where undefined.
 
-    turned: by quarter turns, 1 to 3. wrong: of one quarter turn, with `F` of the image before.
-    halves: of one quarter turn, on two halves of the images.
+    turned: for each number of quarter turns, 1 to 3. wrong: for one quarter turn, with `F` of the
+    image before. halves: for one quarter turn, on each half of the images.
     """
 
     turned: dict[int, np.ndarray]
@@ -26,7 +26,7 @@ class LayerScores:
     halves: tuple[np.ndarray, np.ndarray]
 
     def live(self) -> np.ndarray:
-        """The channels that have a score with one another in every matrix."""
+        """The channels (c,) that have a score with one another in every matrix."""
         live = np.arange(len(self.wrong))
         while True:
             some = self.of(live)
@@ -36,14 +36,14 @@ class LayerScores:
             live = live[kept]
 
     def of(self, channels: np.ndarray) -> LayerScores:
-        """The same for some of the channels."""
+        """The scores of some of the channels alone."""
         some = np.ix_(channels, channels)
         turned = {turns: scores[some] for turns, scores in self.turned.items()}
         return LayerScores(turned, self.wrong[some], tuple(half[some] for half in self.halves))
 
 
 def layer_cycles(scores: LayerScores, matching: str, rate: float) -> Iterator[dict[str, object]]:
-    """The cycles of a layer, a row each; see `equivar.orbits` for what the numbers are."""
+    """The cycles of a layer, one row each; `equivar.orbits` explains the columns."""
     live = scores.live()
     scores = scores.of(live)
     maps = {turns: matched(scores.turned[turns], matching) for turns in TURNS}
@@ -74,10 +74,10 @@ def layer_cycles(scores: LayerScores, matching: str, rate: float) -> Iterator[di
 def _group_law(
     scores: LayerScores, maps: dict[int, np.ndarray], members: list[int]
 ) -> dict[str, float]:
-    """Whether two and three quarter turns do what one does twice and three times.
+    """Whether two and three quarter turns do what one does in two and three steps.
 
-    law: the share of channels whose match there is the square, the cube, of the map; score: the
-    mean score of these.
+    law: the share of members whose match there is the channel that these steps lead to. score: the
+    mean score of members with these channels.
     """
     told, power = {}, maps[1]
     for turns in (2, 3):

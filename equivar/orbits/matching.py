@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 MATCHINGS = ("maximum", "assignment")
-KINDS = {1: "fixed", 2: "pair", 4: "orbit"}  # by length, which divides the four quarter turns
+KINDS = {1: "fixed", 2: "pair", 4: "orbit"}  # by length, a divisor of 4 quarter turns
 OTHER = "other"
 
 
@@ -19,14 +19,15 @@ def live_channels(*scores: np.ndarray) -> np.ndarray:
 
 
 def matched(scores: np.ndarray, matching: str = "maximum") -> np.ndarray:
-    """The match of every channel, (C,), out of the scores (C, C) of `G_c` beside `F_c'`.
+    """The match of every channel, (C,), from the scores (C, C) of `G_c` with `F_c'`.
 
-    "maximum": the best one, as eq. 7 has it; a channel may be the match of several. "assignment":
-    each once, so that the sum of scores is largest. A pair without a score (NaN) comes last.
+    With "maximum" it is the best one, as in eq. 7; a channel may be the match of several. With
+    "assignment" each channel is matched once, so that the sum of scores is largest. A pair without
+    a score (NaN) comes last.
     """
     if matching == "maximum":
         return np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
-    never = -2.0 * len(scores) - 1  # costs more than all others can bring
+    never = -2.0 * len(scores) - 1  # so low that all other scores cannot make up for it
     return linear_sum_assignment(np.nan_to_num(scores, nan=never), maximize=True)[1]
 
 
@@ -48,10 +49,10 @@ def cycles(match: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def edges(scores: np.ndarray, cycle: Sequence[int]) -> np.ndarray:
-    """The scores along a cycle: of its first channel with the second, and so on round."""
+    """The scores along a cycle: of its first channel with the second, and so on to the first."""
     return scores[list(cycle), [*cycle[1:], cycle[0]]]
 
 
 def members(text: str) -> tuple[int, ...]:
-    """The channel numbers of a cycle, out of the column `members`."""
+    """The channel numbers of a cycle, read from the text in the column `members`."""
     return tuple(int(number) for number in str(text).split())

@@ -6,16 +6,16 @@ import pandas as pd
 
 from equivar.orbits.matching import KINDS
 
-FIRST = "first"  # the part that is the first convolution
+FIRST = "first"  # the part of the first convolution
 SHARES = (*KINDS.values(), "none")
 _LAYER = ["layer", "index", "part", "channels"]
 
 
 def shares(table: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
-    """One row per layer and kind: `share` of the channels, of found cycles alone.
+    """The share of a layer's channels in found cycles of each kind: one row per layer and kind.
 
-    table: rows of `equivar.orbits`; by: columns that tell networks apart. The kinds are fixed,
-    pair, orbit and none, and sum to 1. A channel without a score is in none.
+    table: rows of `equivar.orbits`. by: columns that tell networks apart. The kinds are fixed,
+    pair, orbit and none; their shares sum to 1. A channel without a score counts as none.
     """
     layer = [*by, *_LAYER]
     counted = table.assign(members=table["length"].where(table["found"], 0))

@@ -89,15 +89,23 @@ def _read(text: str, kind: object) -> object:
     """What a text says where another kind of value belongs."""
     if kind is str:
         return text
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = text
+    value = _literal(text)
+    if isinstance(value, str):  # a number in quotes, as shells may leave it
+        value = _literal(value)
     several = get_origin(kind) is tuple and str in get_args(kind)  # one may come alone
     return [word.strip() for word in value.split(",")] if several and value == text else value
+
+
+def _literal(text: str) -> object:
+    """A value as Python or else YAML writes it; the text itself where neither does."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        pass
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _in_words(error: Mapping[str, object]) -> str:

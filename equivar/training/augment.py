@@ -1,8 +1,8 @@
 """Augmentations of a batch: bytes in, bytes out, every random number from a given generator.
 
-Each takes images uint8 (B, C, H, W), targets float32 (B, classes) (one-hot, or already mixed)
-and a generator on the CPU, and returns both. A batch of any size has the distribution that the
-same augmentation has image by image; the training loop passes thousands of images at once.
+Each takes images uint8 (B, C, H, W), targets float32 (B, classes) (one-hot, or already mixed) and a
+generator on the CPU, and returns images and targets. A batch may have any size without a change of
+the distribution of each image; the training loop passes thousands of images at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def random_crop(
     offsets = torch.randint(2 * padding + 1, (2, count), generator=generator).to(images.device)
     windows = F.pad(images, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
     which = torch.arange(count, device=images.device)
-    # of (B, C, 2 p + 1, 2 p + 1, H, W), a view
+    # windows: a view, (B, C, 2 padding + 1, 2 padding + 1, H, W)
     return windows[which, :, offsets[0], offsets[1]], targets
 
 
@@ -42,9 +42,10 @@ def random_flip(images: Tensor, targets: Tensor, generator: torch.Generator) -> 
 def cutmix(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augmented:
     """CutMix (Yun et al. 2019) with alpha = 1: a box of each image is that of another image.
 
-    (B, C, H, W), (B, classes) -> same. Per image: a partner, from a permutation of the batch (it
-    may be itself); lambda ~ Beta(1, 1); a box of sqrt(1 - lambda) of height and width around a
-    random pixel, clipped at the border. Targets are mixed by the share that the box really covers.
+    (B, C, H, W), (B, classes) -> same. Each image has a partner, from a permutation of the batch
+    (it may be itself), and lambda ~ Beta(1, 1). The box has sqrt(1 - lambda) of the height and
+    width around a random pixel, and is clipped at the border. Targets are mixed by the share of the
+    image that the box covers then.
     """
     count, _, height, width = images.shape
     partner = torch.randperm(count, generator=generator).to(images.device)
@@ -59,7 +60,7 @@ def cutmix(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augme
 
 
 def _interval(size: int, half: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Per image, the cells of one side that lie within half * size of a random one, clipped.
+    """Per image, the cells of one side within half * size of a random cell, clipped at the border.
 
     half: (B,), shares of the side's `size` cells. Returns them as bool (B, size) and their number
     (B,).
@@ -73,7 +74,7 @@ def _interval(size: int, half: Tensor, generator: torch.Generator) -> tuple[Tens
 
 def randaugment(images: Tensor, targets: Tensor, generator: torch.Generator) -> Augmented:
     """RandAugment of each image of a batch (equivar.training.randaugment). (B, C, H, W) -> same."""
-    from equivar.training.randaugment import randaugment as apply  # late: it imports torchvision
+    from equivar.training.randaugment import randaugment as apply  # imported late, with torchvision
 
     return apply(images, targets, generator)
 

@@ -1,8 +1,8 @@
-"""The state of a training run on disk: there whole or not at all, and checked when read.
+"""The state of a training run in a file that is complete or absent, and checked when read.
 
-One safetensors file holds the network, the optimiser and how far the run is. Nothing is pickled.
-Its header carries a digest of everything else in the file, so that a flipped bit is noticed, and
-the identity of the run, so that the state of another run is.
+One safetensors file holds the network, the optimiser and the progress of the run. Nothing is
+pickled. Its header has a digest of everything else in the file, so that a flipped bit is noticed,
+and the identity of the run, so that a file of another run is noticed.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from equivar.files import all_or_nothing
 
 
 class CheckpointDamaged(ValueError):
-    """A checkpoint that can not be read, was changed, or belongs to another run."""
+    """A checkpoint that cannot be read, was changed, or belongs to another run."""
 
 
 @dataclass
 class Progress:
-    """How far a run is: the finished epochs' rows, and the sums of the one that is under way."""
+    """How far a run is: a row for each finished epoch, and the sums of the current epoch."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
-    steps: int = 0  # batches of the epoch under way
-    seen: int = 0  # their images
-    loss: float = 0.0  # their losses, summed over images
-    hits: float = 0  # of them right
-    seconds: float = 0.0  # of the epoch under way
+    steps: int = 0  # batches of the current epoch so far
+    seen: int = 0  # images in these batches
+    loss: float = 0.0  # the losses of these images, summed
+    hits: float = 0  # how many of them were put into their class
+    seconds: float = 0.0  # of the current epoch
 
     def end_epoch(self, **more: float) -> None:
-        """Turn the sums into the row of a finished epoch, and begin the next."""
+        """Turn the sums into the row of a finished epoch, and begin the next.
+
+        `more` holds further columns of the row.
+        """
         row = {
             "epoch": len(self.rows) + 1,
             "loss": self.loss / self.seen,
@@ -50,13 +53,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file `path` (None: nothing is kept) of the run that `identity` names."""
+    """The file at `path` (None: nothing is kept) of the run with this `identity`."""
 
     path: Path | None
     identity: str
 
     def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-        """Replace the file. OSError, with the last good state kept, where it can not be written."""
+        """Replace the file by the present state.
+
+        Raises OSError where it cannot be written; the file with the last state is then kept.
+        """
         if self.path is None:
             return
         tensors = {name: value.detach().cpu().contiguous() for name, value in
@@ -76,9 +82,10 @@ class Checkpoint:
             ) from error
 
     def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-        """Restore both in place; where the run stood, a new `Progress` if there is no file.
+        """Restore the model and the optimiser in place, and return the progress of the run.
 
-        CheckpointDamaged: a file that is not what this run wrote; both are left as they were.
+        That is a new `Progress` if there is no file. Raises CheckpointDamaged for a file that this
+        run did not write; model and optimiser are then left as they were.
         """
         if self.path is None or not self.path.exists():
             return Progress()
@@ -114,15 +121,16 @@ def snapshot_epochs(epochs: int) -> tuple[int, ...]:
 
 
 def snapshot_name(epoch: int) -> str:
-    """The file of the snapshot after `epoch` epochs."""
+    """The name of the file with the snapshot after `epoch` epochs."""
     return f"snapshot-{epoch:04d}.safetensors"
 
 
 def save_snapshot(model: nn.Module, folder: Path, epoch: int) -> None:
-    """Write the weights of `model` to `folder`, whole or not at all.
+    """Write the weights of `model` to a file in `folder`, which is complete or absent.
 
-    Matrices and kernels as float16, which is enough to measure by; vectors, such as the running
-    statistics of batch norm, may be large and stay float32.
+    Matrices and kernels are kept as float16, which is enough for the measure. Vectors, such as the
+    running statistics of batch norm, may be large and stay float32. Raises OSError where the file
+    cannot be written.
     """
     tensors = {}
     for name, value in model.state_dict().items():
@@ -134,7 +142,7 @@ def save_snapshot(model: nn.Module, folder: Path, epoch: int) -> None:
 
 
 def progress_of(path: Path) -> Progress | None:
-    """How far the run of a checkpoint is, unchecked; None where it can not be read."""
+    """The progress of a checkpoint's run, unchecked; None where it cannot be read."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -173,7 +181,7 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 
 
 def _digest(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
-    """sha256 of the names, types, shapes and bytes of all tensors and of the header's texts."""
+    """The sha256 of names, types, shapes and bytes of all tensors, and of the header's texts."""
     sha = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         value = tensors[name]

@@ -1,10 +1,10 @@
-"""The steps of training: data in memory as bytes, a batch augmented and normalised at once.
+"""The steps of training: images stay in memory as bytes and are normalised batch by batch.
 
-Networks run in the layout that is fastest for them and, where the processor multiplies bfloat16
-in hardware, under autocast. Every random number comes from a generator made for its place in the
-run, out of the seed, the epoch and the step; the global RNG is not used. So the same seed gives
-the same weights, bit by bit, on the same machine with as many threads (on a GPU, up to its own
-rounding), and a run that goes on from a checkpoint draws what it would have drawn.
+Networks run in the memory layout that is fastest for them, and under autocast where the processor
+multiplies bfloat16 in hardware. Every random number comes from a generator that is made from the
+seed and the place in the run; the global RNG is not used. So the same seed gives the same weights,
+bit by bit, on the same machine with the same number of threads (on a GPU, up to its own rounding).
+A run that goes on from a checkpoint draws the same numbers as a run without a stop.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,13 +25,14 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from equivar.data import ImageData, normalise
+from equivar.features import in_eval_mode
 from equivar.names import unknown_name
 from equivar.training.augment import AUGMENTATIONS
 from equivar.training.checkpoint import Checkpoint, Progress, save_snapshot, snapshot_epochs
 from equivar.training.recipe import Recipe
 
 PRECISIONS = ("auto", "bfloat16", "float32")
-CHUNK = 16  # batches that are augmented together: the cost of a call is shared
+CHUNK = 16  # batches that are augmented together, to share the cost of a call
 SAVE_EVERY = 60.0  # seconds between checkpoints within an epoch
 
 
@@ -52,21 +52,21 @@ def train(
     progress: bool = True,
     **recipe: object,
 ) -> pd.DataFrame:
-    """Train `model` in place by cross entropy, after `Recipe(**recipe)`; one row per epoch.
+    """Train `model` in place with cross entropy, as `Recipe(**recipe)` says; one row per epoch.
 
-    Columns: epoch (from 1), loss and accuracy (means over the batches as they came, augmented
-    and under way), images_per_second, and validation_accuracy with `validation`.
+    Columns: epoch (from 1), loss and accuracy (means over the augmented batches while the model was
+    trained on them), images_per_second, and validation_accuracy with `validation`.
 
-    precision: "auto" (bfloat16 autocast where `fast_bfloat16`), "bfloat16" or "float32".
-    device: None is the one that the model is on. The model ends there, in eval mode.
-    checkpoint: a file to which the state is written after every epoch and every minute, and from
-    which the run goes on where it was stopped: the result is the same, bit by bit.
-    snapshots: a folder for the weights along the way, a file for each of `snapshot_epochs`.
+    precision: "auto" (bfloat16 autocast where `fast_bfloat16`), "bfloat16" or "float32". device:
+    where to train; None is the device of the model. The model stays there, in eval mode.
+    checkpoint: a file to which the state is written after every epoch and every minute. A run that
+    was stopped goes on from it, with the same result bit by bit. snapshots: a folder for the
+    weights during training, with a file for each of `snapshot_epochs`.
 
-    ValueError: a wrong recipe, no images, or images or labels that the model does not take.
-    TrainingDiverged: a loss that is not finite; the checkpoint of before is kept.
-    CheckpointDamaged: the file at `checkpoint` is not one of this run.
-    OSError: the checkpoint or a snapshot could not be written; the checkpoint of before is kept.
+    Raises ValueError for a wrong recipe, for no images, and for images or labels that do not fit
+    the model; TrainingDiverged for a loss that is not finite; CheckpointDamaged where the file at
+    `checkpoint` is not one of this run; OSError where the checkpoint or a snapshot could not be
+    written. A checkpoint that was written before is kept.
     """
     plan = Recipe(**recipe)
     if precision not in PRECISIONS:
@@ -93,8 +93,9 @@ def train(
             more = {} if validation is None else {
                 "validation_accuracy": accuracy(model, validation)}  # fmt: skip
             done.end_epoch(**more)
-            if len(done.rows) in wanted:  # before the checkpoint: a run that is stopped in between
-                save_snapshot(model, Path(snapshots), len(done.rows))  # writes it once more
+            # before the checkpoint: a run that is stopped between the two writes the snapshot again
+            if len(done.rows) in wanted:
+                save_snapshot(model, Path(snapshots), len(done.rows))
             keeper.save(model, optimizer, done)
     model.eval()
     return pd.DataFrame(done.rows)
@@ -103,12 +104,13 @@ def train(
 def accuracy(model: nn.Module, data: ImageData, batch_size: int = 500) -> float:
     """The share of images that `model` puts into their class, 0 to 1.
 
-    In eval mode and float32; the model's mode is restored. ValueError: as `train`.
+    The model runs in eval mode and float32; its mode is restored. Raises ValueError as `train`
+    does.
     """
     device = next(model.parameters()).device
     _check_fit(model, data, device)
     correct = 0
-    with _eval_mode(model), torch.inference_mode():
+    with in_eval_mode(model), torch.inference_mode():
         for start in range(0, len(data), batch_size):
             chosen = slice(start, start + batch_size)
             batch = normalise(data.images[chosen].to(device), data.mean, data.std)
@@ -135,7 +137,7 @@ def _train_epoch(
     precision: str,
     keeper: Checkpoint,
 ) -> None:
-    """The batches that are left of the epoch; `done` is brought up to date."""
+    """Train on the rest of the epoch's batches; `done` is updated."""
     model.train()
     epoch, saved = len(done.rows), time.perf_counter()
     meter = _Meter(done, bar, eager=next(model.parameters()).device.type == "cpu")
@@ -158,10 +160,10 @@ def _train_epoch(
 
 
 class _Meter:
-    """Sums of loss and right answers, read from the device as seldom as is good for it.
+    """Sums of loss and right answers, read from the device only when needed.
 
-    A number that is read from a GPU makes the processor wait for all work before it, so there a
-    few steps are read together; on the CPU each is, before its update, at no cost.
+    Reading a number from a GPU makes the processor wait for all work before it, so a few steps are
+    read together. On the CPU each step is read before its update, at no cost.
     """
 
     def __init__(self, done: Progress, bar: tqdm, eager: bool) -> None:
@@ -170,13 +172,14 @@ class _Meter:
         self.read = time.perf_counter()
 
     def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Take the loss of one step, and its hits from logits and targets, (B, classes) each."""
         hits = (logits.argmax(1) == targets.argmax(1)).sum()
         self.waiting.append((loss.detach(), hits, len(targets)))
         if len(self.waiting) >= self.every:
             self.flush()
 
     def flush(self) -> None:
-        """TrainingDiverged at the first loss that is not finite."""
+        """Read what waits. Raises TrainingDiverged at the first loss that is not finite."""
         if not self.waiting:
             return
         done, (losses, hits, counts) = self.done, zip(*self.waiting, strict=True)
@@ -206,9 +209,9 @@ def _batches(
     done: Progress,
     layout: torch.memory_format,
 ) -> Iterator[tuple[float, Tensor, Tensor]]:
-    """Every image once, in random order, augmented and normalised, from `done.steps` on.
+    """Give every image once, in random order, augmented and normalised, from step `done.steps` on.
 
-    Yields the share of the epoch that was before, images (B, C, H, W) and targets (B, classes).
+    Yields the share of the epoch before the batch, images (B, C, H, W) and targets (B, classes).
     """
     epoch, first = len(done.rows), done.steps
     order = torch.randperm(len(labels), generator=_generator(plan.seed, epoch)).to(labels.device)
@@ -248,10 +251,11 @@ def _optimizer(model: nn.Module, plan: Recipe) -> torch.optim.Optimizer:
 
 
 def _layout(model: nn.Module, device: torch.device) -> torch.memory_format:
-    """How maps lie in memory: the channels of a cell side by side, where that is faster.
+    """How maps lie in memory: with the channels of a cell side by side, where that is faster.
 
-    On a CPU it is not where channels do not come in 16s: batch norm's gradient then takes half of
-    a step of the 7-layer CNN with its 20 channels (benchmarks/training_speed.py).
+    On a CPU it is not faster where a number of channels is not a multiple of 16: the gradient of
+    batch norm then takes half of each step of the 7-layer CNN with its 20 channels
+    (benchmarks/training_speed.py).
     """
     convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
     odd = device.type == "cpu" and any(conv.out_channels % 16 for conv in convolutions)
@@ -263,23 +267,15 @@ def _autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
-@contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-
-
 def _check_fit(model: nn.Module, data: ImageData, device: torch.device) -> int:
-    """Try one image, so that what does not fit is named first; how many outputs there are."""
+    """Try one image, so that what does not fit is reported before training.
+
+    Returns the number of the model's outputs. Raises ValueError.
+    """
     if not len(data):
         raise ValueError(f"{data.name} ({data.split}) has no images")
     try:
-        with _eval_mode(model), torch.inference_mode():
+        with in_eval_mode(model), torch.inference_mode():
             logits = model(data.normalised(1).to(device))
     except (RuntimeError, ValueError) as error:
         shape = tuple(data.images.shape[1:])

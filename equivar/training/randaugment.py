@@ -1,9 +1,9 @@
-"""RandAugment (Cubuk et al. 2020) of a whole batch: torchvision's pixels, images in groups.
+"""RandAugment (Cubuk et al. 2020) of a whole batch: the pixels of torchvision, images in groups.
 
 Every image draws its operations as in `torchvision.transforms.v2.RandAugment()`. There is only one
-magnitude, so the images of a batch that drew the same operation and sign are the same call: they
-go through it together. Where torchvision is slow on a group there is code of our own, with the
-same bytes: motions are one gather, sharpness needs no convolution, solarizing no `torch.where`.
+magnitude, so all images of a batch that drew the same operation and sign are changed in one call.
+Where torchvision is slow on such a group, code of this package gives the same bytes: motions are
+one gather, sharpness needs no convolution, solarizing no `torch.where`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as V2
 
-BINS = 31  # of the magnitudes 0..30
-# operation: (its strength at magnitude 0, at the largest; whether a random sign is put before it)
+BINS = 31  # magnitudes 0..30
+# operation: (strength at magnitude 0, strength at magnitude 30, whether its sign is random)
 OPERATIONS: dict[str, tuple[float, float, bool]] = {
     "Identity": (0.0, 0.0, False),
-    "ShearX": (0.0, 0.3, True),  # pixels a pixel
+    "ShearX": (0.0, 0.3, True),  # pixels per pixel
     "ShearY": (0.0, 0.3, True),
     "TranslateX": (0.0, 150 / 331, True),  # of the width
     "TranslateY": (0.0, 150 / 331, True),  # of the height
@@ -46,9 +46,10 @@ def randaugment(
 ) -> tuple[Tensor, Tensor]:
     """Put each image of a batch through `num_ops` operations of its own, one after the other.
 
-    (B, C, H, W) bytes -> same, C = 1 or 3. Each operation is uniform among the 14, with the
-    strength of `magnitude`, negative with probability 1/2 where signed; nearest neighbours, black
-    where an image has moved away. On grey images "Color" changes nothing.
+    (B, C, H, W) bytes -> same, C = 1 or 3. Each operation is drawn uniformly from the 14, with the
+    strength of `magnitude`; where its sign is random, it is negative with probability 1/2. Motions
+    take the nearest pixel, and are black where an image has moved away. On grey images "Color"
+    changes nothing. Raises ValueError for other images.
     """
     if images.dtype != torch.uint8 or images.shape[1] not in (1, 3):
         given = f"{images.dtype} of {images.shape[1]}"
@@ -77,9 +78,10 @@ def strength_of(name: str, magnitude: int, height: int, width: int) -> float:
 
 
 def _in_groups(images: Tensor, cases: Tensor, magnitude: int) -> Tensor:
-    """Images (B, C, H, W) after operation i, signed: case 2 i, or 2 i + 1 where it is negative.
+    """Apply to each image (C, H, W) of a batch the operation of its case.
 
-    cases: (B,) on the CPU, so that a GPU is not waited for.
+    cases: (B,), 2 i for operation i and 2 i + 1 where its strength is negative. They are on the
+    CPU, so that nothing waits for a GPU.
     """
     order = cases.argsort(stable=True)
     counts = cases.bincount(minlength=2 * len(OPERATIONS)).tolist()
@@ -107,7 +109,7 @@ _MOTIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
 def _sources(name: str, strength: float, height: int, width: int) -> Tensor:
     """Where each pixel comes from: (H W,), 1 + its index in the old image, or 0 for outside.
 
-    torchvision moves the indices as if they were grey values: float32 is exact up to 2**24 pixels.
+    torchvision moves the indices as if they were grey values; float32 is exact up to 2**24 pixels.
     """
     grid = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, 1, height, width)
     return _MOTIONS[name](grid, strength).flatten().long()
@@ -120,8 +122,9 @@ def _degrees(slope: float) -> float:
 def _sharpness(images: Tensor, strength: float) -> Tensor:
     """x + strength (x - smooth x), the border as it is. (B, C, H, W) bytes -> same.
 
-    smooth: the mean of 3 x 3 pixels where the one in the middle counts five times, rounded. Sums
-    of bytes are exact, and as 13 is odd no quotient lies near a half: the bytes of a convolution.
+    smooth: the mean of 3 x 3 pixels where the one in the middle counts five times, rounded. Sums of
+    bytes are exact, and as 13 is odd no quotient lies near a half, so the bytes are the same as
+    those of a convolution.
     """
     pixels = images.float()
     inner = pixels[..., 1:-1, 1:-1]  # a view: (B, C, H - 2, W - 2)
@@ -134,7 +137,7 @@ def _sharpness(images: Tensor, strength: float) -> Tensor:
 
 def _solarize(images: Tensor, threshold: float) -> Tensor:
     """Invert every byte of at least `threshold`. (B, C, H, W) -> same."""
-    chosen = (images >= threshold).view(torch.uint8)  # 0 or 1, so minus it is 0 or 255
+    chosen = (images >= threshold).view(torch.uint8)  # 0 or 1, so its negative is 0 or 255
     return images ^ -chosen  # several times as fast as torch.where, which is slow on bytes
 
 

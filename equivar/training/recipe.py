@@ -11,12 +11,15 @@ from equivar.training.augment import AUGMENTATIONS
 
 
 def steps_factor(done: float, epochs: int, milestones: Sequence[int]) -> float:
-    """Factor of the learning rate after `done` epochs: a tenth at each milestone."""
+    """The factor of the learning rate after `done` epochs: a tenth at each milestone."""
     return 0.1 ** sum(done >= milestone for milestone in milestones)
 
 
 def one_cycle_factor(done: float, epochs: int, milestones: Sequence[int] = ()) -> float:
-    """Factor after `done` of `epochs`: 0 up to 1 in the first 30 %, then down to 0 as a cosine."""
+    """The factor of the learning rate after `done` of `epochs`.
+
+    It rises from 0 to 1 in the first 30 %, then falls to 0 as a cosine.
+    """
     share = done / epochs
     if share < 0.3:
         return share / 0.3
@@ -34,11 +37,11 @@ OPTIMIZERS = ("sgd", "adam")
 class Recipe:
     """How a network is trained; the defaults are those of section 4.4, which has 200 epochs.
 
-    epochs: passes over the data. lr: the learning rate ("one-cycle": its peak). momentum: of
-    "sgd". weight_decay: an L2 penalty on all parameters. schedule: "steps" (a tenth at each of
+    epochs: passes over the data. lr: the learning rate ("one-cycle": its peak). momentum: of "sgd".
+    weight_decay: an L2 penalty on all parameters. schedule: "steps" (a tenth at each of
     `milestones`, in epochs) or "one-cycle". augment: names in `AUGMENTATIONS`, in the order in
-    which they are applied. seed: of the order of the images and of the augmentation.
-    ValueError: an unknown name, or a number that makes no sense.
+    which they are applied. seed: of the order of the images and of the augmentation. Raises
+    ValueError for an unknown name, and for epochs, batch_size or lr that are not above 0.
     """
 
     epochs: int
@@ -65,5 +68,5 @@ class Recipe:
                 raise ValueError(f"{what} is {getattr(self, what)}: it must be above 0")
 
     def rate(self, done: float) -> float:
-        """The learning rate after `done` epochs, a fraction between two of them."""
+        """The learning rate after `done` epochs, which may be a fraction."""
         return self.lr * SCHEDULES[self.schedule](done, self.epochs, self.milestones)
