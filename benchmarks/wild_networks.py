@@ -68,7 +68,8 @@ def read(name):
             words = f"{len(maps)} layers, the last {last.height} x {last.width}, "
             words += f"stride {maps[-1].stride:g}"
             if layers.left_out:
-                words += f"; left out {len(layers.left_out)}: {next(iter(layers.left_out.values()))}"
+                first = next(iter(layers.left_out.values()))
+                words += f"; left out {len(layers.left_out)}: {first}"
             return words
         except NotImplementedError:
             continue
@@ -86,7 +87,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     choices = sorted(families().items())
     drawn = random.Random(options.seed).sample(choices, min(options.count, len(choices)))
-    for family, names in sorted(drawn):
+    for _, names in sorted(drawn):
         began, name = time.perf_counter(), smallest(names)
         words = read(name)
         print(f"{name:45s} {time.perf_counter() - began:5.1f} s  {words}", flush=True)

@@ -15,6 +15,8 @@ from torch import Tensor
 from equivar.features.cells import BATCH, COLUMN, ROW, SPATIAL, UNKNOWN, Dim, Layout
 from equivar.features.grid import Grid
 
+TOKENS = {"tokens": (0, 1, 2), "tokens last": (0, 2, 1), "tokens first": (1, 0, 2)}
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -36,7 +38,8 @@ class MapShape:
     """How to read a layer's output: its form, channels and grid of cells.
 
     form: "channels first", "channels last", "tokens" (images, tokens, channels), "tokens last"
-    (images, channels, tokens) or "vector". prefix: how many tokens stand before the grid.
+    (images, channels, tokens), "tokens first" (tokens, images, channels) or "vector". prefix: how
+    many tokens stand before the grid.
     """
 
     form: str
@@ -64,6 +67,8 @@ class MapShape:
             return output[:, None, None, :]
         if self.form == "tokens last":
             output = output.transpose(1, 2)
+        elif self.form == "tokens first":
+            output = output.transpose(0, 1)
         grid = self.grid.turned() if turned else self.grid
         cells = output[:, self.prefix : self.prefix + grid.cells]
         return cells.unflatten(1, (grid.height, grid.width))
@@ -82,6 +87,9 @@ def read_shape(
             f"layer {name!r} gives complex numbers, such as the frequencies of a map: they have no "
             "cells; measure the layer after the transform back"
         )
+    found = layout and (_map(layout) or _tokens(layout))
+    if found and not told:
+        return found
     if output.dim() not in (2, 3, 4) or output.shape[0] != images.shape[0]:
         raise ValueError(
             f"layer {name!r} gives a tensor of shape {tuple(output.shape)} for "
@@ -93,8 +101,7 @@ def read_shape(
         return _as_told(name, output, image_grid, told)
     if output.dim() == 2:
         return MapShape("vector", output.shape[1], image_grid.resized(1, 1))
-    found = layout and (_map(layout) or _tokens(layout))
-    found = found or _declared(output, image_grid, layout, model)
+    found = _declared(output, image_grid, layout, model)
     if found:
         return found
     raise ValueError(_refusal(name, output, layout))
@@ -124,11 +131,13 @@ def _map(layout: Layout) -> MapShape | None:
 
 
 def _tokens(layout: Layout) -> MapShape | None:
-    """Of a layout (B, L, C) or (B, C, L) whose tokens are rows of cells, one after the other."""
-    if len(layout.dims) != 3 or not _of_images(layout.dims[0]):
+    """Of three dimensions, of which one has the cells row by row: (B, L, C) or in another order."""
+    if len(layout.dims) != 3:
         return None
-    for form, (tokens, channels) in (("tokens", (1, 2)), ("tokens last", (2, 1))):
-        tokens, channels = layout.dims[tokens], layout.dims[channels]
+    for form, places in TOKENS.items():
+        images, tokens, channels = (layout.dims[place] for place in places)
+        if not _of_images(images):
+            continue
         in_order = [axis.kind for axis in tokens.axes] == [ROW, COLUMN]
         if not in_order or any(axis.shift or axis.flipped for axis in tokens.axes):
             continue

@@ -69,6 +69,10 @@ class CellTracker(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        with self:  # operations made of others, which arrive whole in inference mode
+            out = func.decompose(*args, **kwargs)
+        if out is not NotImplemented:
+            return out
         sources = [layout for x in tree_iter((args, kwargs)) if (layout := self.layout_of(x))]
         out = func(*args, **kwargs)
         name = func.overloadpacket.__name__
@@ -278,6 +282,11 @@ def _linear(call: _Call):
     return [*dims[:-1], one(CHANNEL, call.out.shape[-1])] if dims else None
 
 
+def _tokens_to_tokens(call: _Call):
+    """A whole layer of a transformer in one operation: the tokens that went in, in their order."""
+    return None if call.number else _linear(call)
+
+
 def _attention(call: _Call):
     """The rows of the queries, the channels of the values."""
     if call.number:
@@ -457,6 +466,7 @@ _RULES: dict[str, Rule] = {
     **_named(_stack, "stack"),
     **_named(_product(0, 1), "mm", "bmm"),
     **_named(_product(1, 2), "addmm", "baddbmm", "addbmm"),
+    **_named(_tokens_to_tokens, "_transformer_encoder_layer_fwd", "_native_multi_head_attention"),
     **_named(_linear, "linear", "mkldnn_linear", "_mkldnn_linear"),
     **_named(
         _attention,

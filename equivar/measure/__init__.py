@@ -14,7 +14,7 @@ from equivar.features import Layers, Tokens, default_layers, depth_parts, in_eva
 from equivar.measure.comparison import CHOICES, Options, Transform
 from equivar.measure.images import check_images, count_images
 from equivar.measure.score import Score
-from equivar.measure.session import Limits, Session
+from equivar.measure.session import LEAST_IMAGES, Limits, Session
 from equivar.measure.summary import REPLICATES, store_replicates, summarise
 from equivar.names import BEFORE_POOLING, WITHOUT_CELLS
 from equivar.transforms import parse_transforms
@@ -135,6 +135,12 @@ def measure(
         lenient=layers is None,
     )
     names, parts = session.layers.names, parts_of(named, session.layers)
+    if session.count < LEAST_IMAGES and not all(shape.spatial for shape in session.layers.shapes):
+        warnings.warn(
+            f"layers without cells are scored over the images, of which {session.count} are too "
+            f"few: their scores are NaN; give {LEAST_IMAGES} or more",
+            stacklevel=2,
+        )
     scores = {place: session.scores(*place) for place in session.comparisons}
     table = pd.DataFrame(_rows(session, scores, names, parts), columns=COLUMNS)
     table.attrs = _provenance(model, options) | {REPLICATES: _replicates(scores, names)}

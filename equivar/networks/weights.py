@@ -78,7 +78,8 @@ def _read(path: Path) -> dict:
     except (safetensors.SafetensorError, RuntimeError, EOFError, OSError) as error:
         raise DataDamaged(f"{path} can not be read as weights: {error}") from error
     if not isinstance(found, dict) or not list(_state_dicts(found)):
-        raise DataDamaged(f"{path} is not a state dict (names and tensors)")
+        keys = f"; it holds {', '.join(map(repr, found))}" if isinstance(found, dict) else ""
+        raise DataDamaged(f"{path} is not a state dict (names and tensors){keys}")
     return found
 
 
@@ -90,13 +91,12 @@ def _fitting(model: nn.Module, found: dict, path: Path) -> dict[str, Tensor]:
     """
     wanted, problems = model.state_dict(), {}
     for key, state in _state_dicts(found):
-        for prefix in ("", *PREFIXES):
-            if not prefix or any(name.startswith(prefix) for name in state):
-                named = {name.removeprefix(prefix): value for name, value in state.items()}
-                problems[key, prefix] = _differences(wanted, named)
-                if not problems[key, prefix]:
-                    _tell_of_others(found, key, path)
-                    return named
+        for prefix in _prefixes(state):
+            named = {name.removeprefix(prefix): value for name, value in state.items()}
+            problems[key, prefix] = _differences(wanted, named)
+            if not problems[key, prefix]:
+                _tell_of_others(found, key, path)
+                return named
     fewest = min(problems.values(), key=lambda told: (len(told), str(told)))
     keys = [key for key, _ in problems if key]
     held = f" It holds {', '.join(map(repr, found))}." if keys else ""
@@ -107,12 +107,24 @@ def _state_dicts(found: dict) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """The state dicts in what was read, by the key that leads to them ("": all of it is one)."""
     if found and all(isinstance(value, Tensor) for value in found.values()):
         yield "", found
-    for key in HOLDERS:
+    for key in [*HOLDERS, *(key for key in found if key not in HOLDERS)]:
         state = found.get(key)
         if isinstance(state, dict):
             tensors = {name: v for name, v in state.items() if isinstance(v, Tensor)}
             if tensors:
                 yield key, tensors
+
+
+def _prefixes(state: dict[str, Tensor]) -> list[str]:
+    """What wrappers may have put before the names: nothing, "module." and all that all have."""
+    found = ["", *(p for p in PREFIXES if any(name.startswith(p) for name in state))]
+    common = ""
+    while len(first := {name.removeprefix(common).partition(".")[0] for name in state}) == 1:
+        common += f"{first.pop()}."
+        if any(name == common[:-1] for name in state):
+            break
+        found.append(common)
+    return found
 
 
 def _tell_of_others(found: dict, taken: str, path: Path) -> None:
