@@ -58,13 +58,14 @@ def count_images(images) -> int | None:
 
 def _of_loader(loader: DataLoader) -> int | None:
     """How many images a loader gives: as many as its sampler, not as its data set."""
-    if loader.batch_size is None or type(loader.batch_sampler) is not BatchSampler:
+    batches = loader.batch_sampler
+    if type(batches) is not BatchSampler:
         return None  # batches of the caller's own making
     try:
-        count = len(loader.sampler)
+        count = len(batches.sampler)
     except (TypeError, NotImplementedError):
         return None
-    return count - count % loader.batch_size if loader.drop_last else count
+    return count - count % batches.batch_size if batches.drop_last else count
 
 
 def check_images(images):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from equivar.data.input import Input
 from equivar.data.registry import WEIGHTS
@@ -146,13 +147,15 @@ def fingerprint(name: str, weights: str | Path = "") -> str:
 def check(network: Network):
     """Run one image of noise through the network, so that what cannot work fails at once.
 
-    Raises ValueError with the size of the images and the size that the network was made for.
+    Lazy modules get their weights here, the same each time. Raises ValueError with the size of the
+    images and the size that the network was made for.
     """
     size = (1, network.input.channels, network.input.height, network.input.width)
     noise = torch.rand(size, generator=torch.Generator().manual_seed(0))
     parameter = next(network.model.parameters(), noise)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
             network.model(noise.to(parameter))
     except Exception as error:
         hint = ""
@@ -187,9 +190,12 @@ def _sha256_of_file(path: Path) -> str:
 
 
 def _sha256_of_tensors(model: nn.Module) -> str:
-    """The sha256 of all names and tensors of the state dict, in order."""
+    """The sha256 of all names and tensors of the state dict, in order; lazy ones have no values."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
+        if is_lazy(tensor):
+            digest.update(f"{name} lazy".encode())
+            continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         digest.update(raw.numpy().data)

@@ -11,6 +11,7 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from equivar.files import DataDamaged, DataMissing, data_root, first_existing
 
@@ -106,11 +107,11 @@ def _fitting(model: nn.Module, found: dict, path: Path) -> dict[str, Tensor]:
 def _state_dicts(found: dict) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """The state dicts in what was read, by the key that leads to them ("": all of it is one)."""
     if found and all(isinstance(value, Tensor) for value in found.values()):
-        yield "", found
+        yield "", {str(name): value for name, value in found.items()}
     for key in [*HOLDERS, *(key for key in found if key not in HOLDERS)]:
         state = found.get(key)
         if isinstance(state, dict):
-            tensors = {name: v for name, v in state.items() if isinstance(v, Tensor)}
+            tensors = {str(name): v for name, v in state.items() if isinstance(v, Tensor)}
             if tensors:
                 yield key, tensors
 
@@ -146,7 +147,7 @@ def _differences(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> list[st
     shapes = [
         f"{name} {tuple(found[name].shape)} in the file, {tuple(wanted[name].shape)} in the model"
         for name in wanted
-        if name in found and wanted[name].shape != found[name].shape
+        if name in found and not is_lazy(wanted[name]) and wanted[name].shape != found[name].shape
     ]
     sorts = {"missing": missing, "unexpected": unexpected, "other shape": shapes}
     return [
