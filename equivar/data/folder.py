@@ -178,11 +178,14 @@ def image_files(folder: Path) -> list[Path]:
         raise FileNotFoundError(f"no folder {folder}{near}")
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file: give the folder that the images are in")
-    found, seen = [], {os.path.realpath(folder)}
+    found = []
     for at, folders, names in os.walk(folder, followlinks=True):
-        real = {name: os.path.realpath(Path(at, name)) for name in folders if name[0] not in "._"}
-        folders[:] = [name for name, path in real.items() if path not in seen]  # no link leads back
-        seen |= {real[name] for name in folders}
+        above = {os.path.realpath(path) for path in (at, *Path(at).parents)}
+        folders[:] = [  # a link to a folder that it lies in would never end
+            name
+            for name in folders
+            if name[0] not in "._" and os.path.realpath(Path(at, name)) not in above
+        ]
         found += [
             Path(at, name)
             for name in names

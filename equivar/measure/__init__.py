@@ -1,8 +1,9 @@
 """The measure: a model, images and transformations in, a tidy table out (section 3)."""
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 
 import pandas as pd
@@ -56,16 +57,23 @@ def measure(
     Parameters
     ----------
     model : nn.Module
-        Any network; measured in eval mode without gradients, its modes restored afterwards.
+        Any network; measured in eval mode without gradients, its modes restored afterwards. What is
+        compiled is measured as it was before.
     images : Tensor (N, C, H, W) or iterable of such batches
         As the network expects them, normalised. If a batch is a tuple, its first item is taken.
-    transforms : list of Rotation and Shift
-        `equivar.rotations()`, `equivar.diagonal_shifts(1, 32)` or a list of your own.
-    layers : list of names, {name: part}, or None
+    transforms : list of Rotation and Shift, or text
+        `equivar.rotations()`, `equivar.diagonal_shifts(1, 32)`, a list of your own, or a text such
+        as "rotations, shifts:4-32:4, shift--3".
+    layers : list of names, {name: part}, {name: Tokens}, or None
         Module names as in `model.named_modules()`; with `:input` what enters the module, with `:0`
-        an item of a tuple. None: the network's own blocks (`equivar.default_layers`). In a list,
-        layers with more than one cell are cut into early, middle and late in the order of their
-        calls (section 4.2). A layer with one cell is final if it is called last, else pool.
+        an item of a tuple. Of several tensors, the only one that is a map is read. None: the
+        network's own blocks (`equivar.default_layers`); those that are never called or can not be
+        read are left out, with one warning. In a list, layers with more than one cell are cut into
+        early, middle and late in the order of their calls (section 4.2). A layer with one cell is
+        final if it is called last, else pool. A layer is read as a grid of cells where every
+        operation that leads to it is known to keep the cells in their places, or where the network
+        declares it; `equivar.Tokens(height, width, before, after)` says it for tokens that are
+        refused otherwise.
     similarity : "correlation" or "cosine"
         S: the Pearson correlation over cells (section 3.3), or the cosine.
     over : "image" or "dataset"
@@ -102,7 +110,8 @@ def measure(
         standard error, over images, or by the jackknife over groups of images where the score is
         not a mean over images), `chance` (the same score against another image), `images`,
         `undefined` (the share of pairs of an image and a channel that have no score, because a map
-        does not vary). If all are undefined, the score is NaN. If some are, invariance averages the
+        does not vary). If all are undefined, or a layer without cells has fewer than four images,
+        the score is NaN. If some are undefined, invariance averages the
         others first per image and equivariance first per channel, so that equivariance may come out
         a little lower.
         `table.attrs` holds the settings and versions, and what `equivar.summarise` needs to average
@@ -111,8 +120,9 @@ def measure(
     Raises
     ------
     ValueError
-        Unknown layer or option, a layer that is never called or cannot be read as feature maps,
-        no images, NaN or infinity in images or features (naming them), a shift that leaves nothing.
+        Unknown layer or option, a named layer that is never called or whose cells lie on no known
+        grid (the message says what was found), no images, NaN or infinity in images or features
+        (naming them), a shift that leaves nothing.
     TypeError
         `images` or `transforms` of another kind.
 
@@ -162,9 +172,8 @@ def run_session(
     """Pass the images through the network, with the arguments of `measure`.
 
     named: the layers, as `named_layers` gives them; lenient: nobody named them, so that those that
-    can not be read are left out. The `comparisons` of the session that is
-    returned hold the sums of each layer and transformation. Raises ValueError and TypeError as
-    `measure` does.
+    can not be read are left out. The `comparisons` of the session that is returned hold the sums of
+    each layer and transformation. Raises ValueError and TypeError as `measure` does.
     """
     _check_options(options, batch_size, max_memory)
     check_images(images)
@@ -175,6 +184,7 @@ def run_session(
     with (
         torch.inference_mode(False),  # what is made here is written to, whoever calls
         torch.no_grad(),
+        _as_written(),
         _evaluating(model, device) as (place, dtype),
         Layers(model, list(named), told, lenient, ends) as hooked,
         tqdm(
@@ -288,6 +298,13 @@ def _check_transforms(transforms) -> list[Transform]:
     if len(set(transforms)) < len(transforms):
         raise ValueError(f"a transformation is given twice: {[t.name for t in transforms]}")
     return transforms
+
+
+def _as_written():
+    """Compiled modules run uncompiled inside: else the hooks in them would be compiled too."""
+    if "torch._dynamo" in sys.modules:  # importing it takes a second, compiling imports it
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
 
 
 @contextmanager
