@@ -1,10 +1,11 @@
-"""Sweeps by a real dask scheduler and two worker processes, for test_executors.py.
+"""Sweeps by a real dask scheduler and two worker processes, for runs/test_dask.py.
 
 python tests/dask_sweeps.py FOLDER. The package is imported once, and every process is a fork; each
 worker has a keeper that forks another one when it dies. Prints what it found as JSON.
 """
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which the first optimizer imports: here once, not in each worker
 
 torch.set_num_threads(1)
 
@@ -25,6 +27,7 @@ import dask  # noqa: E402
 import distributed  # noqa: E402
 from distributed import Scheduler, Worker  # noqa: E402
 
+from equivar import data as datasets  # noqa: E402
 from equivar.runs import Store, executors  # noqa: E402
 from equivar.runs.results import run_all  # noqa: E402
 from equivar.runs.store import CHECKPOINT  # noqa: E402
@@ -34,6 +37,9 @@ from equivar.training.checkpoint import progress_of  # noqa: E402
 
 loop.SAVE_EVERY = 0.02  # seconds: many checkpoints, also within an epoch
 executors.LOOK_EVERY = 0.2
+datasets.load = functools.cache(datasets.load)  # read here, once, for every process
+for split in ("train", "test"):
+    datasets.load("digits", split)
 dask.config.set({"distributed.comm.timeouts.connect": "3s", "distributed.worker.daemon": False})
 ONE = {
     "experiment": "trial", "network": "cnn7", "data": "digits", "task": "rot-inv", "images": 20,
@@ -280,6 +286,7 @@ def stop(cluster):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # on the way out it stops the cluster
     main(Path(sys.argv[1]))
     sys.stdout.flush()
     os._exit(0)

@@ -1,11 +1,10 @@
-"""Runs on a machine where things go wrong, for test_faults.py: python tests/faulty_runs.py FOLDER
+"""Runs on a machine where things go wrong, for runs/test_faulty_machine.py and test_stopped.py:
+python tests/faulty_runs.py FOLDER
 
-As stopped_runs.py, whose run it makes: the package is imported once, and each attempt is a fork.
-Prints what it found as JSON.
+These are the modes of stopped_runs.py and more of that kind, with the same run.
 """
 
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -220,6 +219,4 @@ def same(root_of_all, root):
 MODES = (killed_in_measuring, killed_in_publishing, backward_clock, read_only, full_disk)
 
 if __name__ == "__main__":
-    where = Path(sys.argv[1])
-    assert ended(forked(get, where / "whole")) == 0
-    print(json.dumps({mode.__name__: mode(where) for mode in MODES}))
+    stopped_runs.main((*stopped_runs.MODES, *MODES), Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Loaders beside files with mutations: python tests/fuzzed_loaders.py FOLDER COUNT
+"""Loaders beside files with mutations: python tests/fuzzed_loaders.py COUNT FOLDER
 
 COUNT mutations each of a data set's parquet table, a checkpoint, the files of a finished run, and
 weights. Each loader must give what the file held before, or its own error: no crash, no hang, no
@@ -242,8 +242,8 @@ def _set(numbers, which, value):
 if __name__ == "__main__":
     found = {}
     for loader in LOADERS:
-        place = Path(sys.argv[1]) / f"of-{loader}"
+        place = Path(sys.argv[2]) / f"of-{loader}"
         place.mkdir()
-        found[loader] = try_all(loader, place, int(sys.argv[2]))
+        found[loader] = try_all(loader, place, int(sys.argv[1]))
         shutil.rmtree(place)
     print(json.dumps(found))

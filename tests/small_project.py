@@ -5,11 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import yaml
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DECLARED = 'profile = "quick"\nsize = 7\nrate = 0.5\nshifts = [1, 2]\nname = "a"'
 CHECKED = "from equivar.chapters.c01_a import Parameters\np = Parameters.of(globals())\nprint(p)"
 A_ROOM = '''"""The room of a chapter."""
@@ -29,6 +28,34 @@ class Parameters(ChapterParameters):
     name: str
 '''
 EARLIER = "the result of an earlier run"
+QUICK_BUILD = '''"""build_book.py, but for the pages, which are made in no time."""
+
+import sys
+import time
+
+import build_book
+
+
+def made(stage, work):
+    note("begins")
+    time.sleep(0.3)
+    (work / "_sources" / "notebooks").mkdir(parents=True)
+    (work / "notebooks").mkdir()
+    (work / "index.html").write_text((stage / "_config.yml").read_text())
+    for chapter in (stage / "notebooks").glob("*.ipynb"):
+        (work / "notebooks" / f"{chapter.stem}.html").write_text(chapter.read_text())
+    note("ends")
+    return work
+
+
+def note(word):
+    with (build_book.ROOT / "builds.txt").open("a") as file:
+        print(word, file=file)
+
+
+build_book.jupyter_book = made
+sys.exit(build_book.main())
+'''
 
 
 def cell(source, tags=()):
@@ -46,6 +73,22 @@ def notebook(*sources):
     return {"cells": cells, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}
 
 
+def stops(done, *words):
+    """The program failed with a message of a few lines that holds the words."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 8
+    for word in words:
+        assert word in done.stderr
+
+
+def a_room():
+    """The parameters of the chapter."""
+    namespace = {"__name__": "a_room"}
+    exec(A_ROOM, namespace)
+    return namespace["Parameters"]
+
+
 class Project:
     """A copy of the tools and the book's settings, with one chapter `01-a`."""
 
@@ -53,6 +96,7 @@ class Project:
         self.root = root
         skip = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "tools", root / "tools", ignore=skip)
+        (root / "tools" / "quick_build.py").write_text(QUICK_BUILD)
         shutil.copytree(ROOT / "book", root / "book", ignore=skip)
         shutil.copy2(ROOT / "Makefile", root)
         self.package(skip)
@@ -66,6 +110,16 @@ class Project:
         self.html = root / "_build" / "quick" / "html" / "index.html"
         self.profile({"size": 9})
         self.chapter("print(size)")
+
+    def second_chapter(self):
+        """Another chapter, `02-b`, that has not been run."""
+        (self.root / "notebooks" / "02-b.ipynb").write_text(self.source.read_text())
+        toc = self.root / "book" / "_toc.yml"
+        contents = yaml.safe_load(toc.read_text())
+        contents["chapters"].insert(1, {"file": "notebooks/02-b"})
+        toc.write_text(yaml.safe_dump(contents))
+        profile = self.root / "notebooks" / "profiles" / "quick.yaml"
+        profile.write_text(yaml.safe_dump({"01-a": {"size": 9}, "02-b": {}}))
 
     def package(self, skip):
         """As much of the package as the tools need, with a room for the chapter."""
@@ -87,6 +141,18 @@ class Project:
         self.source = self.root / "notebooks" / "01-a.ipynb"
         self.source.write_text(json.dumps(notebook(*sources)))
 
+    def ran(self, *, values=(), **changes):
+        """Leave the chapter `print(size)` as a run does; with other values, or a changed cell."""
+        ran = notebook("print(size)")
+        for number, one in enumerate(ran["cells"][1:], 1):
+            one["execution_count"] = number
+        ran["metadata"]["papermill"] = {
+            "parameters": {"size": 9, "profile": "quick"} | dict(values)
+        }
+        ran["cells"][2].update(changes)
+        self.executed.parent.mkdir(parents=True, exist_ok=True)
+        self.executed.write_text(json.dumps(ran))
+
     def earlier(self, path):
         """An earlier result, which a failure must leave alone."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +165,12 @@ class Project:
     def call(self, tool, *arguments):
         command = [sys.executable, f"tools/{tool}.py", *arguments]
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, env=self.env)
+
+    def started(self, tool, *arguments, **pipes):
+        """The running program; what it prints has its errors too, unless `pipes` say otherwise."""
+        command = [sys.executable, f"tools/{tool}.py", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | pipes
+        return subprocess.Popen(command, cwd=self.root, env=self.env, **pipes)
 
     def run(self, *arguments):
         return self.call("run_notebook", "notebooks/01-a.ipynb", *arguments)

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import chapters
 import pytest
@@ -10,8 +9,7 @@ import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.version import Version
-
-ROOT = Path(__file__).resolve().parents[1]
+from places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"].values()

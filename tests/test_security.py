@@ -16,8 +16,9 @@ import pytest
 import yaml
 from chapters import Stop
 from PIL import Image
+from places import ROOT
 from schedules import parameters_of, values_of
-from small_project import ROOT, Project
+from small_project import Project
 
 from equivar import data as datasets
 from equivar import networks, training

@@ -213,6 +213,8 @@ def mean_activation(model: nn.Module, images: DatasetImages, layers: list[str]) 
 
     with Layers(model, layers) as hooked:
         for batch in images:
+            if not count:
+                hooked.probe(batch.to(_device(model)))
             hooked.run(batch.to(_device(model)), add)
             count += len(batch)
     return dict(zip(layers, (totals / count).tolist(), strict=True))

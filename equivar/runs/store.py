@@ -99,14 +99,16 @@ class Store:
         process makes the run, wait for it, or raise Busy (`wait=False`).
         OSError: a store that can not be written; what was there stays.
         """
+        work = self.root / f"{spec.name}{WORK}"
         found = self.find(spec, weights)
         if found:
+            if found.path.parent == self.root and work.is_dir():
+                self._clear(spec, work)
             return found
         with self._alone(spec, wait):
             found = self.find(spec, weights)  # made while we waited
             if found:
                 return found
-            work = self.root / f"{spec.name}{WORK}"
             work.mkdir(exist_ok=True)
             began = time.perf_counter()
             made = _make(make, work)
@@ -131,6 +133,11 @@ class Store:
             words = "the results could not be written; started again, the run goes on from there"
             raise _worded(error, words, work) from error
         shutil.rmtree(work)
+
+    def _clear(self, spec: Spec, work: Path) -> None:
+        """Remove what a process left that was killed when its run had just been finished."""
+        with suppress(Busy, OSError), self._alone(spec, wait=False):
+            shutil.rmtree(work, ignore_errors=True)
 
     @contextmanager
     def _alone(self, spec: Spec, wait: bool) -> Iterator[None]:

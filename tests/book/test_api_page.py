@@ -1,0 +1,45 @@
+"""How docstrings are set on the API page (book/_ext/plain_docstrings.py)."""
+
+import inspect
+import sys
+
+import pytest
+from places import ROOT
+
+import equivar
+from equivar.features import CellTracker
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import plain_docstrings
+
+
+def as_set(text):
+    lines = inspect.cleandoc(text).splitlines()
+    plain_docstrings.as_written(None, "function", "name", None, None, lines)
+    return "\n".join(lines)
+
+
+def test_arguments_are_a_list_of_names_and_what_is_said_of_them():
+    page = as_set(equivar.measure.__doc__)
+    assert ".. rubric:: Parameters\n\n**model** : nn.Module\n   Any network;" in page
+    for name in inspect.signature(equivar.measure).parameters:
+        assert f"\n**{name}** : " in page
+    assert "code-block" not in page and "---" not in page
+
+
+def test_lists_stay_lists():
+    assert "\n- pool: the output" in as_set(equivar.default_layers.__doc__)
+    assert as_set("- one\n  goes on\n- two_").startswith("- one\n  goes on\n- two\\_")
+
+
+@pytest.mark.parametrize("odd", ["- one\nnot below its text", "a  b\n  c\nd", "Table\n====="])
+def test_any_other_layout_is_kept(odd):
+    kept = "".join(f"   {line}\n" for line in odd.splitlines())
+    assert as_set(odd) == f".. code-block:: text\n\n{kept}"
+
+
+def test_examples_are_code():
+    page = as_set(CellTracker.__doc__)
+    assert ".. code-block:: python\n\n   with CellTracker(images) as tracker:" in page
+    assert "```" not in page

@@ -1,0 +1,41 @@
+"""Claims of chapter 01 on tables of planted scores."""
+
+import pandas as pd
+import pytest
+
+from equivar.chapters import c01_toy
+
+
+def toy(invariance, equivariance, se=0.001):
+    rows = [
+        {"layer": f"layer{layer}", "transform": f"rotation-{turn}", "kind": kind, "score": score,
+         "se": se}
+        for layer in range(3)
+        for turn in (90, 180, 270)
+        for kind, score in (("invariance", invariance), ("equivariance", equivariance))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict"), [(1, "supported"), (0.99, "inconclusive"), (0.9, "contradicted")]
+)
+def test_the_invariant_network(score, verdict):
+    judged = c01_toy.claim_4_1a(toy(score, 1), margin=0.01)
+    assert (judged.claim, judged.verdict) == ("4.1a", verdict)
+    assert judged.effect == pytest.approx(score - 1)
+
+
+@pytest.mark.parametrize(
+    ("invariance", "equivariance", "verdict"),
+    [
+        (0.6, 1, "supported"),
+        (0.9999, 1, "inconclusive"),
+        (1.1, 1, "contradicted"),
+        (0.6, 0.9, "contradicted"),
+    ],
+)
+def test_the_equivariant_network(invariance, equivariance, verdict):
+    judged = c01_toy.claim_4_1b(toy(invariance, equivariance), margin=0.01)
+    assert (judged.claim, judged.verdict) == ("4.1b", verdict)
+    assert judged.effect == pytest.approx(equivariance - invariance)

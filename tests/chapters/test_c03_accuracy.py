@@ -1,0 +1,89 @@
+"""Chapters 03 and 07: networks of several architectures measured as runs, and their figures."""
+
+import pytest
+
+from equivar.chapters import c03_accuracy, c07_architectures
+
+PARAMETERS = {
+    "profile": "test",
+    "networks": [
+        {"name": "one", "family": "cnn", "network": "equivar:mini-efficientnet-1"},
+        {"name": "two", "family": "mixer", "network": "equivar:mini-mixer"},
+        {"name": "three", "family": "cnn", "network": "equivar:cnn7", "weights": "random",
+         "options": {"num_classes": 10}, "top1": 10.0, "source": "chance"},
+    ],
+    "train_data": "digits", "epochs": 1, "batch_size": 128, "optimizer": "adam", "lr": 0.01,
+    "weight_decay": 0.0, "schedule": "one-cycle", "milestones": [], "data": "digits", "images": 20,
+    "transforms": ["rotation-90", "shift-4"], "match": "dataset", "margin": 0.05, "counts": [],
+    "seed": 0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compared(small_runs):
+    return c03_accuracy.tables(c03_accuracy.Parameters(**PARAMETERS), small_runs)
+
+
+def test_networks_are_trained_or_taken_as_they_are(compared):
+    summary = compared.summary.set_index("network")
+    assert list(summary.index) == ["one", "two", "three"]
+    assert summary["top1"]["one"] == pytest.approx(100 * summary["accuracy"]["one"])
+    assert (summary["top1"]["three"], summary["source"]["three"]) == (10, "chance")
+    places = compared.parts.groupby("network")[["transforms", "kind", "part"]].nunique()
+    assert (places == [2, 2, 5]).all(axis=None)
+    assert compared.parts["se"].ge(0).all()
+
+
+def test_parts_are_the_means_of_the_scores(compared):
+    rows = compared.scores.query(
+        "network == 'three' and kind == 'equivariance' and part == 'early'"
+    )
+    found = compared.parts.query(
+        "network == 'three' and kind == 'equivariance' and part == 'early'"
+    ).set_index("transforms")["score"]
+    for transforms, of in rows.groupby(rows["transform"].str.partition("-")[0]):
+        assert found[transforms] == pytest.approx(of["score"].mean(), abs=1e-6)
+
+
+def test_figures_of_three_networks(compared):
+    for figure in (
+        c03_accuracy.accuracy_scatter(compared.parts, "shift"),
+        c07_architectures.architecture_profiles(compared.parts),
+        c07_architectures.relative_depth(compared.scores),
+    ):
+        labels = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert {"one", "two", "three"} <= labels
+
+
+def test_fewer_images_of_the_first_network(small_runs):
+    row = PARAMETERS["networks"][2]
+    p = c03_accuracy.Parameters(**PARAMETERS | {"networks": [row], "counts": [10, 20]})
+    table = c03_accuracy.fewer_images(p, small_runs)
+    assert sorted(set(table["images"])) == [10, 20]
+    c03_accuracy.convergence(table)
+    assert len(c03_accuracy.runs(p)) == 2  # 20 is the run that is there anyway
+    trained = c03_accuracy.Parameters(**PARAMETERS | {"counts": [10]})
+    with pytest.raises(ValueError, match="is trained in the run"):
+        c03_accuracy.fewer_images(trained, small_runs)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"network": "timm:resnet18"}, "for networks 'equivar:NAME' without options"),
+        ({"options": {"side": 8}}, "for networks 'equivar:NAME' without options"),
+    ],
+)
+def test_only_own_networks_are_trained_in_the_run(row, words):
+    first = PARAMETERS["networks"][0] | row
+    with pytest.raises(ValueError, match=words):
+        c03_accuracy.runs(c03_accuracy.Parameters(**PARAMETERS | {"networks": [first]}))
+
+
+@pytest.mark.parametrize(
+    "change", [{"family": "rnn"}, {"top1": 101}, {"width": 3}, {"name": "two"}]
+)
+def test_a_row_that_makes_no_sense_is_refused(change):
+    rows = [PARAMETERS["networks"][0] | change, *PARAMETERS["networks"][1:]]
+    with pytest.raises(ValueError, match=next(iter(change)) if "name" not in change else "two"):
+        c03_accuracy.Parameters(**PARAMETERS | {"networks": rows})

@@ -1,0 +1,45 @@
+"""Chapter 05: networks under augmentations, measured under shifts."""
+
+import pytest
+from schedules import SHIFTS, parameters_of
+
+from equivar import training
+from equivar.chapters import c05_augmentations
+
+
+def test_an_augmentation_changes_the_training_images_alone(small_runs):
+    p = c05_augmentations.Parameters(**SHIFTS | {"augmentations": ("none", "flip")})
+    runs = c05_augmentations.runs(p)
+    assert [one.recipe["augment"] for one in runs[:2]] == [[], ["flip"]]
+    found = c05_augmentations.tables(p, small_runs)
+    assert set(found.scores["transform"]) == {"shift-1", "shift-4"}
+    assert set(found.scores["part"]) == {"early", "middle", "late", "pool", "final"}
+    assert set(found.summary["train_images"]) == {64}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"augmentations": ("crops",)}, "Did you mean 'crop'"),
+        ({"shifts": (32,)}, "shift-32 leaves nothing of an image of 32 x 32"),
+        ({"match": "datasets"}, "choose one of 'dataset', 'image'"),
+        ({"network": "resnet21"}, "Did you mean .*'resnet20'"),
+    ],
+)
+def test_augmentations_refuse_what_they_do_not_know(small_runs, more, words, monkeypatch):
+    """Before anything is trained."""
+    values = {"augmentations": ("none",), "seeds": (0,)}
+    monkeypatch.setattr(training.loop, "_train_epoch", None)
+    with pytest.raises(ValueError, match=words):
+        c05_augmentations.tables(c05_augmentations.Parameters(**SHIFTS | values | more), small_runs)
+
+
+def test_the_paper_profile_is_the_papers_schedule():
+    one = c05_augmentations.runs(parameters_of("05-augmentations", "paper"))[0]
+    assert (one.network, one.data, one.images) == ("resnet44", "cifar10", 2000)
+    assert one.transforms == [f"shift-{d}" for d in range(1, 17)]
+    plan = training.Recipe(**one.recipe)
+    assert (plan.epochs, plan.batch_size, plan.weight_decay) == (200, 128, 1e-4)
+    assert (plan.optimizer, plan.momentum) == ("sgd", 0.9)
+    rates = [plan.rate(done) for done in (0, 99, 100, 149, 150, 199)]
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
