@@ -76,7 +76,7 @@ def notebook(*sources):
 def stops(done, *words):
     """The program failed with a message of a few lines that holds the words."""
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     assert len(done.stderr.strip().splitlines()) <= 8
     for word in words:
         assert word in done.stderr

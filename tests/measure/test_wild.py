@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -18,6 +18,7 @@ import equivar
 
 IMAGES = torch.randn(9, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 TURN = [equivar.Rotation(1)]
+few = settings(max_examples=25, deadline=None)
 
 
 def measure(model, images=IMAGES, transforms=TURN, **options):
@@ -158,6 +159,7 @@ class Blocks(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+@few
 @given(st.lists(st.sampled_from(sorted(CONTAINERS)), min_size=2, max_size=4))
 def test_a_container_is_read_by_its_one_map(kinds):
     plain = scores(Blocks([lambda maps: maps] * len(kinds)))
@@ -327,6 +329,7 @@ def test_few_images_say_nothing_of_layers_without_cells(count):
 # Loaders
 
 
+@few
 @given(data=st.data())
 def test_any_subset_by_a_sampler_scores_as_its_images_do(data):
     chosen = data.draw(st.lists(st.integers(0, 19), min_size=4, max_size=12, unique=True))
