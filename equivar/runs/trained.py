@@ -101,7 +101,7 @@ class Training:
         model = self._build(len(data.classes), data.images.shape[1])
         measured = {"transforms": parse_transforms(self.transforms), "match": self.match}
         # what the measure refuses, it refuses before anything is trained
-        measure(model, test.normalised(2), **measured, progress=False)
+        measure(model, test.normalised(4), **measured, progress=False)
         history = training.train(
             model, data, validation=test, device=fastest(), checkpoint=work / CHECKPOINT,
             snapshots=work / SNAPSHOTS, seed=self.seed, **self.recipe,
