@@ -60,6 +60,11 @@ class Dim:
         return {axis.kind for axis in self.axes}
 
     @property
+    def spatial(self) -> bool:
+        """Whether rows or columns are among its axes."""
+        return not self.kinds.isdisjoint(SPATIAL)
+
+    @property
     def single(self) -> Axis | None:
         """Its axis, where there is one and nothing else."""
         alone = len(self.axes) == 1 and not (self.before or self.after)
@@ -92,6 +97,11 @@ class Layout:
     def shape(self) -> tuple[int, ...]:
         """The sizes of the dimensions."""
         return tuple(dim.size for dim in self.dims)
+
+    @property
+    def spatial(self) -> bool:
+        """Whether there are rows or columns in any dimension."""
+        return any(dim.spatial for dim in self.dims)
 
     @property
     def normal(self) -> Layout:
@@ -265,7 +275,7 @@ def together(dims: Sequence[Dim | None], size: int) -> Dim:
     must agree; what is no map (a weight, a token mixer's output) takes on the place it is added to.
     """
     known = [dim for dim in dims if dim is not None]
-    maps = list(dict.fromkeys(dim for dim in known if dim.kinds & set(SPATIAL)))
+    maps = list(dict.fromkeys(dim for dim in known if dim.spatial))
     maps = [dim for dim in maps if dim.kinds <= set(SPATIAL)] or maps
     if len(maps) > 1:
         return lost(size, "maps of different order were added")
@@ -280,7 +290,7 @@ def together(dims: Sequence[Dim | None], size: int) -> Dim:
 
 def concatenated(dims: Sequence[Dim | None], sizes: Sequence[int]) -> Dim:
     """The dimension along which tensors were joined; None: a tensor not made from the image."""
-    maps = [i for i, dim in enumerate(dims) if dim is not None and dim.kinds & set(SPATIAL)]
+    maps = [i for i, dim in enumerate(dims) if dim is not None and dim.spatial]
     total = sum(sizes)
     mixed = [i for i in maps if dims[i].kinds - set(SPATIAL)]
     if not maps or mixed:  # channels, perhaps with the cells of a patch among them

@@ -196,9 +196,8 @@ def _refusal(name: str, output: Tensor, layout: Layout | None) -> str:
     """Why a layer can not be read, and what to do."""
     why = "it is not made from the images"
     if layout:
-        spatial = [dim for dim in layout.dims if dim.kinds & set(SPATIAL)]
         found = [dim.why for dim in layout.dims[1:] if dim.why]
-        why = found[0] if found else _disorder(layout, spatial)
+        why = found[0] if found else _disorder(layout)
     what = f"{output.shape[1]} tokens" if output.dim() == 3 else "entries"
     told = f"layers={{{name!r}: equivar.Tokens(height, width, before=0)}}"
     do = f"if you know how they lie, say so with {told}, or " if output.dim() == 3 else ""
@@ -209,12 +208,12 @@ def _refusal(name: str, output: Tensor, layout: Layout | None) -> str:
     )
 
 
-def _disorder(layout: Layout, spatial: list[Dim]) -> str:
+def _disorder(layout: Layout) -> str:
     """What is wrong where every axis was followed, and the map is not whole or in order."""
     axes = [axis for dim in layout.dims for axis in dim.axes if axis.kind in SPATIAL]
-    if not spatial:
+    if not layout.spatial:
         return "they were averaged or mixed until no rows and columns were left"
-    if layout.dims[0].kinds & set(SPATIAL):
+    if layout.dims[0].spatial:
         return "the map is cut into windows, which lie beside the images"
     if any(axis.shift or axis.flipped for axis in axes):
         return "they are rolled or reversed"

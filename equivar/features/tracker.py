@@ -161,8 +161,7 @@ def _same(call: _Call):
 def _restrided(call: _Call):
     """as_strided, by which pooling to one cell gives its output another layout in memory."""
     layout = _same(call)
-    spatial = layout and any(dim.kinds & set(SPATIAL) for dim in layout.dims)
-    return None if spatial else layout
+    return None if layout and layout.spatial else layout
 
 
 def _pointwise(call: _Call):
@@ -173,7 +172,7 @@ def _pointwise(call: _Call):
     for d, size in enumerate(call.out.shape, start=-call.out.dim()):
         here = [of.dims[d] for of in layouts if len(of.dims) >= -d and of.dims[d].size == size]
         dims.append(together(here, size) if size != 1 else Dim())
-    maps = [of for of in layouts if any(dim.kinds & set(SPATIAL) for dim in of.dims)]
+    maps = [of for of in layouts if of.spatial]
     return (maps or layouts)[0].with_dims(dims)
 
 
@@ -226,10 +225,7 @@ def _slice(call: _Call):
 
 
 def _select(call: _Call):
-    return without(call.layout(0), [call.dim(1)])
-
-
-def _unbind(call: _Call):
+    """One entry of a dimension, or each of them as an output of its own."""
     return without(call.layout(0), [call.dim(1)])
 
 
@@ -250,7 +246,7 @@ def _cat(call: _Call):
         else together([of.dims[e] for of in layouts if of], size)
         for e, size in enumerate(call.out.shape)
     ]
-    maps = [of for of in layouts if of and any(dim.kinds & set(SPATIAL) for dim in of.dims)]
+    maps = [of for of in layouts if of and of.spatial]
     return (maps[0] if maps else call.first).with_dims(dims)
 
 
@@ -267,12 +263,11 @@ def _product(first: int, second: int) -> Rule:
 
     def rule(call: _Call):
         a, b = call.dims(first), call.dims(second)
-        whole = "it is made of all cells" if a is None else ""
-        rows = a[-2] if a else lost(call.out.shape[-2], whole or "it is not made from the image")
+        rows = a[-2] if a else lost(call.out.shape[-2], "it is made of all cells")
         columns = b[-1] if b else one(CHANNEL, call.out.shape[-1])
         batch = (a or b)[:-2]
-        spatial = [of for i in (first, second) if (of := call.layout(i))]
-        return spatial[0].with_dims([*batch, rows, columns])
+        followed = call.layout(first) or call.layout(second)
+        return followed.with_dims([*batch, rows, columns])
 
     return rule
 
@@ -317,7 +312,7 @@ def _on_map(call: _Call, rows: Fraction, columns: Fraction):
     batch, before, *sides = layout.dims
     if BATCH in before.kinds:
         return None
-    windows, found, strides = batch.kinds & set(SPATIAL), [], []
+    windows, found, strides = batch.spatial, [], []
     pairs = zip(sides, SPATIAL, call.out.shape[2:], (rows, columns), strict=True)
     for side, kind, size, by in pairs:
         axis = side.single or (Axis(kind, 1) if side.size == 1 else None)
@@ -459,8 +454,7 @@ _RULES: dict[str, Rule] = {
     **_named(_unsqueeze, "unsqueeze"),
     **_named(_squeeze, "squeeze"),
     **_named(_slice, "slice"),
-    **_named(_select, "select"),
-    **_named(_unbind, "unbind"),
+    **_named(_select, "select", "unbind"),
     **_named(_split, "split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes"),
     **_named(_cat, "cat"),
     **_named(_stack, "stack"),
