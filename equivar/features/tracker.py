@@ -263,6 +263,8 @@ def _product(first: int, second: int) -> Rule:
 
     def rule(call: _Call):
         a, b = call.dims(first), call.dims(second)
+        if not (a or b):  # what is added to the product alone is made from the images
+            return None
         rows = a[-2] if a else lost(call.out.shape[-2], "it is made of all cells")
         columns = b[-1] if b else one(CHANNEL, call.out.shape[-1])
         batch = (a or b)[:-2]
@@ -284,9 +286,9 @@ def _tokens_to_tokens(call: _Call):
 
 def _attention(call: _Call):
     """The rows of the queries, the channels of the values."""
-    if call.number:
-        return None
     q, v = call.layout(0), call.layout(2)
+    if call.number or not (q or v):
+        return None
     rows = q.dims[-2] if q else lost(call.out.shape[-2], "its queries are not made from the image")
     return (q or v).with_dims([*(q or v).dims[:-2], rows, one(CHANNEL, call.out.shape[-1])])
 

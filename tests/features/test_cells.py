@@ -198,6 +198,17 @@ def test_what_lies_on_no_grid_is_refused_with_the_reason(made, words):
         measured(made)
 
 
+def test_what_is_made_from_images_beside_the_factors_alone_is_lost_and_stops_nothing():
+    images, weight = coordinates(4, 4), torch.ones(4, 4)
+    rows, values = torch.ones(2, 1, 5, 4), torch.ones(2, 1, 4, 4)
+    with CellTracker(images) as tracker, torch.no_grad():
+        outputs = [
+            torch.addmm(images[0, 0], weight, weight),
+            F.scaled_dot_product_attention(rows, images[:, :1], values),
+        ]
+        assert not any(tracker.layout_of(output).spatial for output in outputs)
+
+
 def test_the_caller_can_say_how_tokens_lie():
     chosen = torch.arange(36).flip(0)  # followed no further than to the choice by number
     with pytest.raises(ValueError, match=r"layers=\{'block': equivar\.Tokens\(height, width"):
