@@ -4,6 +4,7 @@ It follows section 3 of the design sentence by sentence and shares no code with 
 Layers are given as functions image (C, H, W) -> map (C', H', W') with their strides.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -139,30 +140,97 @@ def _or_none(x):
     return None if math.isnan(x) else x
 
 
+def by_channel(pairs, kind, over, match, which, sign):
+    """The score of each channel, None where it has none; arguments as above."""
+    channels = range(len(pairs[0][0]))
+    if over == "dataset":
+        pairs = [tuple(np.concatenate(maps, axis=1) for maps in zip(*pairs, strict=True))]
+    tables = [
+        [[signed(similarity(g[c], f[d], kind), sign) for d in channels] for c in channels]
+        for f, g in pairs
+    ]
+    if which == "invariance":
+        return [_or_none(nanmean([s[c][c] for s in tables])) for c in channels]
+    if match == "image" and over == "image":
+        return [_or_none(nanmean([largest(s[c]) for s in tables])) for c in channels]
+    return [
+        largest([_or_none(nanmean([s[c][d] for s in tables])) for d in channels]) for c in channels
+    ]
+
+
+def largest(values):
+    return max((v for v in values if v is not None), default=None)
+
+
+def corrected(scores, chances):
+    """The mean over channels of (s - c) / (1 - c), of those with c up to .95."""
+    return nanmean(
+        [
+            (s - c) / (1 - c)
+            for s, c in zip(scores, chances, strict=True)
+            if s is not None and c is not None and c <= 0.95
+        ]
+    )
+
+
+def excess(equivariances, invariances, chances):
+    """The mean over channels of (e - m) / (1 - m), m the larger of invariance and chance."""
+    values = []
+    for e, i, c in zip(equivariances, invariances, chances, strict=True):
+        if e is None or c is None or c > 0.95:
+            continue
+        m = c if i is None else max(i, c)
+        values.append(0.0 if m > 1 - 1e-4 else (e - m) / (1 - m))
+    return nanmean(values)
+
+
+def without_mean(maps):
+    """Maps of all images without each channel's mean map; 0 where only rounding is left."""
+    mean, out = sum(maps) / len(maps), []
+    for one in maps:
+        rest = one - mean
+        for c in range(len(rest)):
+            if np.sqrt(np.mean(rest[c] ** 2)) <= 1e-5 * np.sqrt(np.mean(one[c] ** 2)):
+                rest[c] = 0
+        out.append(rest)
+    return out
+
+
 def measure(layer, images, transform, which, *, strides=(1, 1), similarity="correlation",
             over="image", match="dataset", border="zero", subpixel="bilinear",
-            sign="keep"):  # fmt: skip
-    """(score, chance, undefined) of one layer under ("rotation", k) or ("shift", d)."""
+            sign="keep", common="keep"):  # fmt: skip
+    """Score, chance, undefined, corrected and excess under ("rotation", k) or ("shift", d)."""
     kind, amount = transform
-    pairs, wrong = [], []
-    before = None
-    for image in images:
-        moved = rotate(image, amount) if kind == "rotation" else shift_image(image, amount, border)
-        fx, gx = layer(image), layer(moved)
-        f, g = pair_maps(fx, gx, transform, strides, border, subpixel)
-        pairs.append((f, g))
-        if before is not None:
-            wrong.append((before, g))
-        before = f
+    moved = [
+        rotate(image, amount) if kind == "rotation" else shift_image(image, amount, border)
+        for image in images
+    ]
+    fxs, gxs = [layer(image) for image in images], [layer(image) for image in moved]
+    if common == "remove":
+        fxs, gxs = without_mean(fxs), without_mean(gxs)
+    pairs = [
+        pair_maps(fx, gx, transform, strides, border, subpixel)
+        for fx, gx in zip(fxs, gxs, strict=True)
+    ]
+    wrong = [(before[0], g) for before, (_, g) in itertools.pairwise(pairs)]
     if pairs[0][0].shape[1] == 0:
-        return float("nan"), float("nan"), 1.0
+        return float("nan"), float("nan"), 1.0, float("nan"), float("nan")
+    if fxs[0].shape[1:] == (1, 1):
+        over = "dataset"
 
     def score(some):
         if not some:
             return float("nan"), 1.0
-        if over == "dataset" or fx.shape[1:] == (1, 1):
+        if over == "dataset":
             return jointly(some, similarity, which, sign)
         return per_image(some, similarity, match, which, sign)
 
+    def channels(some, which):
+        return by_channel(some, similarity, over, match, which, sign)
+
     value, undefined = score(pairs)
-    return value, score(wrong)[0], undefined
+    mine, other = channels(pairs, which), channels(wrong, which)
+    more = float("nan")
+    if which == "equivariance":
+        more = excess(mine, channels(pairs, "invariance"), other)
+    return value, score(wrong)[0], undefined, corrected(mine, other), more

@@ -5,7 +5,7 @@ Chapter 07 compares the same networks, and takes their parameters and runs from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,9 @@ from equivar import data as datasets
 from equivar.figures import COLOURS, LABELS, WIDTH, shared_legend
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
 from equivar.runs import Measurement, Results, Store, Stored, Training, run_all
-from equivar.runs.measured import by_sort_and_part, of_row
-from equivar.runs.parameters import TRAIN, Count, Images, NetworkRow, Positive, Schedule, Seed
+from equivar.runs.measured import of_row
+from equivar.runs.parameters import TRAIN, Count, Images, NetworkRow, Schedule, Seed
+from equivar.runs.scores import by_sort_and_part
 from equivar.transforms import parse_transforms
 from equivar.verdicts import FEWEST, SE_95, Claim, Networks, Verdict, judge, p_value, rank
 
@@ -52,9 +53,11 @@ class Parameters(Schedule):
 
     networks: rows as in `NetworkRow`. train_data: what rows with the weights "train" are trained
     on, by the schedule. data, images: what is measured, and how many of it. transforms: as
-    `equivar.transforms.parse_transforms` reads them. match: as in `equivar.measure`. margin: within
-    which scores count as equal (4.6b). counts: numbers of images at which the first network is
-    measured, to see whether there are enough of them.
+    `equivar.transforms.parse_transforms` reads them. match: as in `equivar.measure`.
+    removed_images: how many of them a network with weights is measured on a second time, without
+    what all images have in common. counts: numbers of images at which the first network is
+    measured, to see whether there are enough of them. seed: of the training, and of the order in
+    which images are measured.
     """
 
     networks: Annotated[tuple[NetworkRow, ...], Field(min_length=1)]
@@ -63,7 +66,7 @@ class Parameters(Schedule):
     images: Images
     transforms: tuple[str, ...]
     match: str
-    margin: Positive
+    removed_images: Images
     counts: tuple[Count, ...]
     seed: Seed
 
@@ -199,7 +202,10 @@ def rank_correlations(table: pd.DataFrame, above_chance: bool = False) -> pd.Dat
 
 
 def _run(p: Parameters, row: NetworkRow) -> Stored:
-    return _training(p, row) if row.weights == TRAIN else _measurement(p, row, p.images, {})
+    if row.weights == TRAIN:
+        return _training(p, row)
+    one = _measurement(p, row, p.images, {})
+    return replace(one, removed_images=p.removed_images, replicates=True)
 
 
 def _fewer(p: Parameters, count: int) -> Stored:
@@ -221,6 +227,7 @@ def _measurement(
         images=count,
         transforms=p.transforms,
         options={"match": p.match},
+        order=p.seed,
         batch_size=LARGE,
     )
 
@@ -242,6 +249,7 @@ def _training(p: Parameters, row: NetworkRow) -> Training:
         images=p.images,
         transforms=[transform.name for transform in parse_transforms(p.transforms)],
         match=p.match,
+        replicates=True,
     )
 
 

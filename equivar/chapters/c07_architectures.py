@@ -66,7 +66,7 @@ def claims(found: Compared, p: Parameters, above_chance: bool = False) -> list[V
     table = found.parts
     return [
         claim_4_6a(table, above_chance),
-        claim_4_6b(table, p.margin, above_chance),
+        claim_4_6b(table, 0.05, above_chance),
         claim_4_6c(table, above_chance),
         claim_4_6d(table, above_chance),
         claim_4_6e(table, above_chance),

@@ -42,10 +42,11 @@ class FolderImages:
     """The image files of a folder and its subfolders, in batches.
 
     count: the largest number of images. They are spread evenly over the files sorted by name, so
-    that all classes are included where each class has a folder. skip_unreadable: leave out files
-    that cannot be decoded; `skipped` then says which, and why. Raises FileNotFoundError for a
-    folder that does not exist, ValueError for one without images and, while reading, DataDamaged,
-    which names the file that cannot be decoded.
+    that all classes are included where each class has a folder. order: the seed of the order in
+    which they come; None: sorted by name. skip_unreadable: leave out files that cannot be decoded;
+    `skipped` then says which, and why. Raises FileNotFoundError for a folder that does not exist,
+    ValueError for one without images and, while reading, DataDamaged, which names the file that
+    cannot be decoded.
     """
 
     def __init__(
@@ -55,11 +56,14 @@ class FolderImages:
         count: int | None = None,
         batch_size: int = 32,
         skip_unreadable: bool = False,
+        order: int | None = None,
     ):
         self.folder, self.input = Path(folder).expanduser(), wanted
         paths = image_files(self.folder)
         if count is not None and count < len(paths):
             paths = [paths[i * len(paths) // count] for i in range(count)]
+        if order is not None:
+            paths = [paths[i] for i in drawn_order(len(paths), order)]
         self.dataset: Sequence[Path] = paths  # `measure` reads the number of images from it
         self.batch_size, self.skip_unreadable = batch_size, skip_unreadable
         self.skipped: dict[Path, str] = {}
@@ -143,18 +147,21 @@ def open_images(
     count: int | None = None,
     batch_size: int = 32,
     skip_unreadable: bool = False,
+    order: int | None = None,
 ) -> FolderImages | DatasetImages:
     """Images of a data set, by its name; of a folder; or, for "", of the embedded set `shapes`.
 
     A text that names a data set never stands for a folder of the same name; give "./mnist" or
-    Path("mnist") for that. count: the largest number of images. Raises FileNotFoundError or
-    ValueError where `where` is neither, and ValueError for a count below 2.
+    Path("mnist") for that. count: the largest number of images. order: the seed of the order in
+    which they are drawn, so that neighbours, by which `equivar.measure` tells chance, have nothing
+    in common; None: as they lie. Raises FileNotFoundError or ValueError where `where` is neither,
+    and ValueError for a count below 2.
     """
     if count is not None and count < 2:
         raise ValueError(f"{count} images: at least 2 are needed, one to tell chance by")
     name = str(where) or EMBEDDED
     if name not in datasets.DATASETS or (where and isinstance(where, Path)):
-        return FolderImages(where, wanted, count, batch_size, skip_unreadable)
+        return FolderImages(where, wanted, count, batch_size, skip_unreadable, order)
     split = datasets.DATASETS[name].splits[-1]
     options = {}
     if name in ("imagenet-sample", "imagenet") and wanted.height == wanted.width:
@@ -163,8 +170,16 @@ def open_images(
     if name == "imagenet":
         options["count"] = count
     data = datasets.load(name, split, **options)
-    data = data.subset(count) if count else data
+    if order is not None:
+        data = data.subset(drawn_order(len(data), order)[:count])
+    elif count:
+        data = data.subset(count)
     return DatasetImages(f"{name} {split}", data.images, wanted, batch_size, data.labels)
+
+
+def drawn_order(count: int, seed: int) -> list[int]:
+    """The numbers 0 to count - 1 in an order drawn with `seed`."""
+    return np.random.default_rng(seed).permutation(count).tolist()
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -116,6 +116,15 @@ WEIGHTS_SHA256 = {
         "0227349ae4cf9a97d2b0ef8f855ed718a61f00b7c766c93d581abb3d89480e2e"
     ),
     "imagenet/squeezenet1_1": "0fc65b8b2f43369cd444fe0ecb35a5daf4d53a9c687f2d341b113578a743ba92",
+    "imagenet/tf_efficientnet_lite0": (
+        "c0ba56cd3310cbc6a37282697076bd257a1ad684b95dabc3cf7f3780b3afbbf4"
+    ),
+    "imagenet/tf_efficientnet_lite1": (
+        "ff83c5c5f06db42bba9103e05f16ac8fd9bdffdd1c7cdd7e0d1e294481d95a56"
+    ),
+    "imagenet/tf_efficientnet_lite2": (
+        "fac8d600396c1f4b7be05d57c3f0d2f4b52332294fd911990a705ae4ddc8631b"
+    ),
     "imagenet/tf_mobilenetv3_large_minimal_100_int8": (
         "cc312d391d6d01b8b0ee84b85ef7fff2a40c916985b6eec533093f5bef997028"
     ),

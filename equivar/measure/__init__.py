@@ -1,5 +1,6 @@
 """The measure: a model, images and transformations in, a tidy table out (section 3)."""
 
+import json
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +14,8 @@ from tqdm import tqdm
 
 from equivar.features import Layers, Tokens, default_layers, depth_parts, in_eval_mode
 from equivar.measure.comparison import CHOICES, Options, Transform
+from equivar.measure.correction import Result
 from equivar.measure.images import check_images, count_images
-from equivar.measure.score import Score
 from equivar.measure.session import LEAST_IMAGES, Limits, Session
 from equivar.measure.summary import REPLICATES, store_replicates, summarise
 from equivar.names import BEFORE_POOLING, WITHOUT_CELLS
@@ -25,8 +26,9 @@ __all__ = ["CHOICES", "COLUMNS", "measure", "summarise"]
 COLUMNS = [
     *("layer", "index", "part", "channels", "height", "width", "stride", "transform"),
     *("kind", "over", "score", "se", "chance", "images", "undefined"),
+    *("corrected", "groups", "excess"),
 ]
-Scores = dict[tuple[int, Transform], dict[str, tuple[Score, float]]]  # for each kind: score, chance
+Results = dict[tuple[int, Transform], dict[str, Result]]  # layer, transformation -> kind -> result
 
 
 def measure(
@@ -41,6 +43,7 @@ def measure(
     border: str = "zero",
     subpixel: str = "bilinear",
     sign: str = "keep",
+    common: str = "keep",
     chance: bool = True,
     batch_size: int = 128,
     device: torch.device | str | None = None,
@@ -60,7 +63,9 @@ def measure(
         Any network; measured in eval mode without gradients, its modes restored afterwards. What is
         compiled is measured as it was before.
     images : Tensor (N, C, H, W) or iterable of such batches
-        As the network expects them, normalised. If a batch is a tuple, its first item is taken.
+        As the network expects them, normalised, and in random order: chance compares neighbours,
+        and where images are sorted by class these have much in common. If a batch is a tuple, its
+        first item is taken.
     transforms : list of Rotation and Shift, or text
         `equivar.rotations()`, `equivar.diagonal_shifts(1, 32)`, a list of your own, or a text such
         as "rotations, shifts:4-32:4, shift--3".
@@ -88,8 +93,12 @@ def measure(
         How maps are read where a shift is not a whole number of cells; "skip": such rows are NaN.
     sign : "keep" or "clip"
         "clip": a negative S of two maps counts as 0. This needs a matrix product for every image.
+    common : "keep" or "remove"
+        "remove": each channel's mean map over the images is taken away first, from F and from G,
+        so that nothing is left that all images share. This takes a second pass over the images.
     chance : bool
-        Also score every image against the feature map of the image before it.
+        Also score every image against the feature map of the image before it; `corrected` and
+        `excess` need it.
     batch_size : int
         The largest number of images in one forward pass; it has no influence on the scores.
     device : device or None
@@ -110,25 +119,32 @@ def measure(
         standard error, over images, or by the jackknife over groups of images where the score is
         not a mean over images), `chance` (the same score against another image), `images`,
         `undefined` (the share of pairs of an image and a channel that have no score, because a map
-        does not vary). If all are undefined, or a layer without cells has fewer than four images,
-        the score is NaN. If some are undefined, invariance averages the
-        others first per image and equivariance first per channel, so that equivariance may come out
-        a little lower.
-        `table.attrs` holds the settings and versions, and what `equivar.summarise` needs to average
-        rows with the right standard errors.
+        does not vary), `corrected` (the score above chance, (s - c) / (1 - c) for each channel with
+        its own chance c, then the mean over channels: 1 is perfect, 0 is chance; channels with
+        c > .95 take no part, NaN where none is left), `groups` (of images, that the jackknife
+        used), `excess` (what equivariance adds to invariance, rows of equivariance only: the mean
+        over channels of (e - m) / (1 - m), where m is the larger of the channel's invariance and
+        the chance of its equivariance). If all are undefined, or a layer without cells has fewer
+        than four images, the score is NaN. If some are undefined, invariance averages the others
+        first per image and equivariance first per channel, so that equivariance may come out a
+        little lower.
+        `table.attrs` holds the settings and versions, what `equivar.summarise` needs to average
+        rows with the right standard errors, and `left_out`: the largest share of channels of each
+        layer whose chance is above .95, as JSON.
 
     Raises
     ------
     ValueError
         Unknown layer or option, a named layer that is never called or whose cells lie on no known
         grid (the message says what was found), no images, NaN or infinity in images or features
-        (naming them), a shift that leaves nothing.
+        (naming them), a shift that leaves nothing, images that can be read only once where two
+        passes are needed.
     TypeError
         `images` or `transforms` of another kind.
 
     Cost: N x (T + 1) images pass through the network for N images and T transformations.
     """
-    options = Options(similarity, over, match, border, subpixel, sign, chance)
+    options = Options(similarity, over, match, border, subpixel, sign, common, chance)
     transforms = _check_transforms(transforms)
     model = original(model)
     named = named_layers(model, layers)
@@ -151,9 +167,12 @@ def measure(
             f"few: their scores are NaN; give {LEAST_IMAGES} or more",
             stacklevel=2,
         )
-    scores = {place: session.scores(*place) for place in session.comparisons}
-    table = pd.DataFrame(_rows(session, scores, names, parts), columns=COLUMNS)
-    table.attrs = _provenance(model, options) | {REPLICATES: _replicates(scores, names)}
+    results = {place: session.results(*place) for place in session.comparisons}
+    table = pd.DataFrame(_rows(session, results, names, parts), columns=COLUMNS)
+    table.attrs = _provenance(model, options) | {
+        REPLICATES: _replicates(results, names),
+        "left_out": json.dumps(_left_out(results, names)),
+    }
     return table
 
 
@@ -179,6 +198,7 @@ def run_session(
     check_images(images)
     _warn_of_batch_statistics(model)
     total = count_images(images)
+    passes = 2 if options.common == "remove" else 1
     told = {name: part for name, part in named.items() if isinstance(part, Tokens)}
     ends = [name for name, part in named.items() if part in WITHOUT_CELLS]
     with (
@@ -188,7 +208,7 @@ def run_session(
         _evaluating(model, device) as (place, dtype),
         Layers(model, list(named), told, lenient, ends) as hooked,
         tqdm(
-            total=total and total * (len(transforms) + 1),
+            total=total and total * (len(transforms) + 1) * passes,
             desc=f"measuring {type(model).__name__}",
             unit="img",
             disable=not progress,
@@ -206,28 +226,40 @@ def run_session(
     return session
 
 
-def _rows(session: Session, scores: Scores, names: list[str], parts: list[str]):
-    for (i, transform), kinds in scores.items():
+def _rows(session: Session, results: Results, names: list[str], parts: list[str]):
+    for (i, transform), kinds in results.items():
         shape = session.layers.shapes[i]
         grid = shape.grid
         place = (names[i], i, parts[i], shape.channels, grid.height, grid.width, shape.stride)
         over = session.comparisons[i, transform].over
-        for kind, (score, chance) in kinds.items():
+        for kind, result in kinds.items():
+            score = result.score
             yield (
                 *place,
                 *(transform.name, kind, over),
-                *(score.score, score.se, chance, session.count, score.undefined),
+                *(score.score, score.se, result.chance, session.count, score.undefined),
+                *(result.corrected, result.groups, result.excess),
             )
 
 
-def _replicates(scores: Scores, names: list[str]) -> str:
+def _replicates(results: Results, names: list[str]) -> str:
     return store_replicates(
         {
-            (names[i], transform.name, kind): score
-            for (i, transform), kinds in scores.items()
-            for kind, (score, _) in kinds.items()
+            (names[i], transform.name, kind): result.replicates
+            for (i, transform), kinds in results.items()
+            for kind, result in kinds.items()
         }
     )
+
+
+def _left_out(results: Results, names: list[str]) -> dict[str, float]:
+    """The largest share of channels of each layer that chance alone makes alike, where not 0."""
+    shares: dict[str, float] = {}
+    for (i, _), kinds in results.items():
+        for result in kinds.values():
+            if result.left_out > 0:
+                shares[names[i]] = max(shares.get(names[i], 0.0), round(result.left_out, 3))
+    return shares
 
 
 def original(model: nn.Module) -> nn.Module:

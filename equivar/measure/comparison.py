@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from equivar.features import MapShape
+from equivar.measure.correction import Result, results_of
 from equivar.measure.dataset_scores import DatasetScores
-from equivar.measure.groups import ONE_GROUP, Groups
+from equivar.measure.groups import Groups
 from equivar.measure.image_scores import Defined, ImageScores, MatchedSums, Pairs
 from equivar.measure.products import CellOrder, each_image, scaled
-from equivar.measure.score import Score
 from equivar.measure.workspace import Workspace
 from equivar.similarity import SIGNS, SIMILARITIES, NotFiniteError, unit_maps
 from equivar.transforms import BORDERS, SUBPIXELS, Rotation, Shift
@@ -24,12 +24,14 @@ CHOICES = {  # values of `Options`; the first is the default
     "border": BORDERS,
     "subpixel": SUBPIXELS,
     "sign": SIGNS,
+    "common": ("keep", "remove"),
 }
 _MATRIX_BYTES = 64 * 2**20  # of channel-by-channel matrices held at once
 # up to these numbers of channels, in all and per cell, S of each image costs less time than
 # scaling its maps
 _FEW_CHANNELS = 256
 _FEW_PER_CELL = 2
+CHANCE_ROWS = 128  # channels whose chance is also known without each jackknife group
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Options:
     border: str = "zero"
     subpixel: str = "bilinear"
     sign: str = "keep"
+    common: str = "keep"
     chance: bool = True
 
 
@@ -76,7 +79,7 @@ class Comparison:
         self.steps = self._steps()
         self.measurable = self.steps is not None
         self.real = self._sums(groups)
-        self.chance = self._sums(ONE_GROUP) if options.chance else None
+        self.chance = self._sums(groups, kept_rows(shape.channels)) if options.chance else None
         self.order: CellOrder | None = None
         self.last: Tensor | None = None  # F of the image before
         self.last_defined: Tensor | None = None
@@ -86,10 +89,10 @@ class Comparison:
         """The cells that S is taken over: those of one "image", or of the whole "dataset"."""
         return "image" if self.per_image else "dataset"
 
-    def _sums(self, groups: Groups):
+    def _sums(self, groups: Groups, kept: Tensor | None = None):
         if self.per_image:
-            return ImageScores(self.options.match, groups, self.options.sign)
-        return DatasetScores(self.options.similarity, groups, self.options.sign)
+            return ImageScores(self.options.match, groups, self.options.sign, kept)
+        return DatasetScores(self.options.similarity, groups, self.options.sign, kept)
 
     def _steps(self):
         """For shifts of maps: how each axis is read; None if no cell can be compared."""
@@ -216,18 +219,16 @@ class Comparison:
     @property
     def groups(self) -> list[int]:
         """The jackknife groups that have images."""
-        sums = _sums_over_images(self.real)
-        if isinstance(sums, MatchedSums):
-            return sorted(sums.images)
-        return torch.nonzero(sums.cells).flatten().tolist()
+        return self.real.used
 
-    def scores(self) -> dict[str, tuple[Score, float]]:
-        """For each kind, the score and what chance gives; NaN where chance was not asked for."""
-        chance = self.chance.scores() if self.chance else None
-        return {
-            kind: (score, chance[kind].score if chance else float("nan"))
-            for kind, score in self.real.scores().items()
-        }
+    def results(self) -> dict[str, Result]:
+        """For each kind, what the table says."""
+        return results_of(self.real, self.chance, kept_rows(self.shape.channels))
+
+
+def kept_rows(channels: int) -> Tensor:
+    """The channels whose chance is also known without each jackknife group, evenly spread."""
+    return torch.linspace(0, channels - 1, min(channels, CHANCE_ROWS)).round().long()
 
 
 def _sums_over_images(scores: ImageScores | DatasetScores) -> MatchedSums | DatasetScores:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from equivar.features import Layers
-from equivar.measure.comparison import Comparison, Options, Original, Transform
+from equivar.measure.comparison import CHANCE_ROWS, Comparison, Options, Original, Transform
+from equivar.measure.correction import Result
 from equivar.measure.groups import Groups
 from equivar.measure.images import ChunkSize, chunks, count_images, is_one_pass
-from equivar.measure.score import Score
+from equivar.measure.mean_maps import MeanMaps
 from equivar.measure.workspace import Workspace
 from equivar.names import KINDS
 from equivar.similarity import NotFiniteError, piece, unit_maps
@@ -57,27 +58,37 @@ class Session:
         self.workspace = Workspace()
         self.count = 0  # images measured
         self.at_once = len(transforms)  # transformations in one pass over the images
+        self.means: MeanMaps | None = None  # where they are to be taken away
+        self._summing_means = False  # in the pass that comes before
         self._size = ChunkSize(min(_PROBE_IMAGES, limits.batch_size))
         self._layout = torch.channels_last  # a CPU convolves much faster in it
 
     def run(self):
         """Measure every transformation: in one pass over the images if memory allows."""
+        remove = self.options.common == "remove"
+        if remove and is_one_pass(self.images):
+            raise ValueError(
+                'common="remove" takes two passes over the images, but these can be read only '
+                "once; give a tensor, a list or a DataLoader"
+            )
         todo = self.transforms
         while todo:
-            self.count = 0
-            for chunk in chunks(self.images, self._size, self.limits.device, self.limits.dtype):
-                self._measure(chunk, todo)
+            self.means = MeanMaps() if remove else None
+            for self._summing_means in (True, False) if remove else (False,):
+                self.count = 0
+                for chunk in chunks(self.images, self._size, self.limits.device, self.limits.dtype):
+                    self._measure(chunk, todo)
             todo = todo[self.at_once :]
 
-    def scores(self, i: int, transform: Transform) -> dict[str, tuple[Score, float]]:
-        """kind -> the score of layer i and what chance alone gives.
+    def results(self, i: int, transform: Transform) -> dict[str, Result]:
+        """kind -> what the table says of layer i.
 
         NaN for a layer without cells and fewer than `LEAST_IMAGES`: its scores are correlations
         over the images.
         """
         if self.count < LEAST_IMAGES and not self.layers.shapes[i].spatial:
-            return dict.fromkeys(KINDS, (Score(), float("nan")))
-        return self.comparisons[i, transform].scores()
+            return dict.fromkeys(KINDS, Result())
+        return self.comparisons[i, transform].results()
 
     def _measure(self, chunk: Tensor, todo: list[Transform]):
         """Measure one chunk of images and its transformations; halve it where memory runs out."""
@@ -105,6 +116,10 @@ class Session:
                 originals[i] = self._original(i, output)
 
             self.layers.run(self._laid_out(chunk), keep)
+        if self._summing_means:
+            for i, original in enumerate(originals):
+                with self._naming(i, len(chunk)):
+                    self.means.add(i, None, original.maps)
         self.advance(len(chunk))
         return originals
 
@@ -120,6 +135,10 @@ class Session:
 
     def _original(self, i: int, output: Tensor) -> Original:
         maps, unit = self._read(i, output), None
+        if self.means and not self._summing_means:
+            maps = self.means.remove(i, None, maps)
+        if self._summing_means:
+            return Original(maps.clone(), None)
         if self.layers.shapes[i].spatial and self.options.over == "image":
             if self._turns:
                 with self._naming(i, len(output)):
@@ -150,7 +169,7 @@ class Session:
                 maps = self._read(i, output, transform.swaps_sides)
                 self._check_grid(i, maps, transform)
                 with self._naming(i, len(output), first), _no_second_try(self.layers.names[i]):
-                    comparison.add(originals[i], maps, first, self.workspace)
+                    self._add(i, transform, originals[i], maps, first)
                 finished.add(i)  # not again, should a later layer run out of memory
 
         if self._attempt(lambda: self.layers.run(moved, consume) or True, len(chunk)):
@@ -160,6 +179,15 @@ class Session:
         for part in (slice(0, half), slice(half, None)):
             some = [original.images(part) for original in originals]
             self._compare(transform, chunk[part], some, first + (part.start or 0), skip)
+
+    def _add(self, i: int, transform, original: Original, maps: Tensor, first: int):
+        """Compare maps of transformed images with the original ones, or add to their mean."""
+        if self._summing_means:
+            self.means.add(i, transform, maps)
+            return
+        if self.means:
+            maps = self.means.remove(i, transform, maps)
+        self.comparisons[i, transform].add(original, maps, first, self.workspace)
 
     def _attempt(self, forward: Callable, images: int):
         """What `forward` returns, or None where memory ran out and fewer images may fit."""
@@ -182,19 +210,14 @@ class Session:
 
     def _plan(self, originals: list[Original], images: int):
         """Choose groups, transformations per pass and images per chunk to fit in `max_memory`."""
-        limit, sums = self.limits.max_memory, 0
-        for shape in self.layers.shapes:
-            if self.options.over == "dataset" or not shape.spatial:
-                sums += 4 * shape.channels**2
-            elif self.options.match == "dataset":
-                sums += 6 * shape.channels**2  # with counters of 2 bytes
-        extra = int(self.options.chance)
+        limit = self.limits.max_memory
         groups = next(
-            (g for g in _GROUPS if sums * (g + extra) * len(self.transforms) <= limit), _GROUPS[-1]
+            (g for g in _GROUPS if self._sums_bytes(g) * len(self.transforms) <= limit), _GROUPS[-1]
         )
-        self.at_once = min(len(self.transforms), max(1, limit // max(sums * (groups + extra), 1)))
+        bytes_each = self._sums_bytes(groups)
+        self.at_once = min(len(self.transforms), max(1, limit // max(bytes_each, 1)))
         if self.at_once < len(self.transforms) and is_one_pass(self.images):
-            needed = sums * (groups + extra) * len(self.transforms)
+            needed = bytes_each * len(self.transforms)
             raise ValueError(
                 f"the channel-by-channel sums need {needed / 2**30:.1f} GiB, more than max_memory: "
                 "several passes over the images are needed, but they can be read only once; "
@@ -206,6 +229,21 @@ class Session:
         for i, shape in enumerate(self.layers.shapes):
             for transform in self.transforms:
                 self.comparisons[i, transform] = Comparison(shape, transform, self.options, dealt)
+
+    def _sums_bytes(self, groups: int) -> int:
+        """The memory that the sums of one transformation take."""
+        total = 0
+        for shape in self.layers.shapes:
+            matrices = shape.channels * (groups + int(self.options.chance))
+            if self.options.chance:
+                matrices += groups * min(shape.channels, CHANCE_ROWS)
+            if self.options.over == "dataset" or not shape.spatial:
+                total += 4 * shape.channels * matrices
+            elif self.options.match == "dataset":
+                total += 6 * shape.channels * matrices  # with counters of 2 bytes
+            if self.means:  # in double precision; those of the original images are few beside them
+                total += 8 * shape.channels * shape.grid.cells
+        return total
 
     def _check_shifts(self, chunk: Tensor):
         height, width = chunk.shape[2:]

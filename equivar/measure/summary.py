@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from equivar.measure.groups import jackknife
-from equivar.measure.score import Score
 from equivar.names import PARTS
 
 REPLICATES = "replicates"  # in table.attrs
+CORRECTED = ("corrected", "excess")  # columns that tables of the first edition do not have
 
 
 def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataFrame:
@@ -27,10 +27,13 @@ def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataF
     -------
     DataFrame
         One row per value of `by` and kind: `score`, `se`, `chance`, `undefined` (means of the rows'
-        values that are not NaN), `images`, `rows` (how many were averaged). All rows come from the
-        same images, so their errors are not independent: `se` is that of the average itself, by the
-        jackknife over groups of images. A table read from a file no longer holds the groups; there
-        `se` is the mean of the rows' `se`, an upper bound that is reached when all errors agree.
+        values that are not NaN), `images`, `rows` (how many were averaged), `corrected`,
+        `corrected_se`, `excess`, `excess_se` (where the table has these columns) and `groups`. All
+        rows come from the same images, so their errors are not independent: `se` is that of the
+        average itself, by the jackknife over groups of images, and the other errors likewise count
+        those of score and chance together. A table read from a file no longer holds the groups;
+        there `se` is the mean of the rows' `se`, an upper bound that is reached when all errors
+        agree, and the other errors are NaN.
 
     Raises ValueError for a column that the table does not have.
     """
@@ -40,35 +43,48 @@ def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataF
         raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
     replicates = json.loads(table.attrs.get(REPLICATES, "{}"))
     by = [*by, *(["kind"] if "kind" not in by else [])]
+    more = [name for name in CORRECTED if name in table.columns]
     rows = []
     for key, group in table.groupby(by, sort=False, dropna=False):
-        means = group[["score", "chance", "undefined"]].mean().to_dict()
+        means = group[["score", "chance", "undefined", *more]].mean().to_dict()
         row = dict(zip(by, key, strict=True)) | means
         row |= {"se": _error(group, replicates), "rows": len(group)}
+        for name in more:
+            row[f"{name}_se"] = jackknife(averaged_replicates(group, replicates, name))
+        if "groups" in table.columns:
+            row["groups"] = group["groups"].min()
         rows.append(row | {"images": group["images"].min()})
     columns = [*by, "score", "se", "chance", "undefined", "images", "rows"]
+    columns += [column for name in more for column in (name, f"{name}_se")]
+    columns += ["groups"] if "groups" in table.columns else []
     summary = pd.DataFrame(rows, columns=columns)
     if "part" in by and set(summary["part"]) <= set(PARTS):
         summary = summary.sort_values("part", key=lambda s: s.map(PARTS.index), kind="stable")
     return summary.reset_index(drop=True)
 
 
-def store_replicates(scores: dict[tuple[str, str, str], Score]) -> str:
-    """The scores without each group of images, by (layer, transform, kind), as text.
+def store_replicates(replicates: dict[tuple[str, str, str], dict[str, list[float]]]) -> str:
+    """The values without each group of images, by (layer, transform, kind) and column, as text.
 
     Text, because pandas copies what `attrs` holds at every operation.
     """
-    return json.dumps({_key(*place): list(s.replicates) for place, s in scores.items()})
+    return json.dumps({_key(*place): values for place, values in replicates.items()})
 
 
-def _error(group: pd.DataFrame, replicates: dict[str, list[float]]) -> float:
+def averaged_replicates(group: pd.DataFrame, replicates: dict, column: str) -> list[float]:
+    """The mean of a column over rows, without each group of images; [] where it is not known."""
+    known = group[group[column].notna()]
+    places = zip(known["layer"], known["transform"], known["kind"], strict=True)
+    found = [replicates.get(_key(*place), {}).get(column, []) for place in places]
+    if found and len({len(values) for values in found}) == 1:
+        return np.mean(found, axis=0).tolist()
+    return []
+
+
+def _error(group: pd.DataFrame, replicates: dict) -> float:
     """The standard error of the mean score of some rows."""
-    scored = group[group["score"].notna()]
-    places = zip(scored["layer"], scored["transform"], scored["kind"], strict=True)
-    found = [replicates.get(_key(*place), []) for place in places]
-    if found and len(found[0]) > 1 and len({len(values) for values in found}) == 1:
-        return jackknife(np.mean(found, axis=0).tolist())
-    return scored["se"].mean()
+    averaged = averaged_replicates(group, replicates, "score")
+    return jackknife(averaged) if len(averaged) > 1 else group["se"][group["score"].notna()].mean()
 
 
 def _key(layer: str, transform: str, kind: str) -> str:

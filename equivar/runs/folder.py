@@ -85,6 +85,11 @@ class Run:
             raise FileNotFoundError(f"{self.path} holds results only, no weights")
         return self._tensors(WEIGHTS)
 
+    @property
+    def snapshot_files(self) -> dict[str, bytes]:
+        """The files of `snapshots`, as they are."""
+        return {file: data for file, data in self._content.items() if SNAPSHOT.fullmatch(file)}
+
     def snapshots(self) -> dict[int, dict[str, Tensor]]:
         """State dicts along training, {epoch: state dict} by epoch; matrices are float16.
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -16,15 +15,15 @@ from equivar.data import DataDamaged, ImageData
 from equivar.data.folder import DatasetImages, open_images
 from equivar.data.input import Input
 from equivar.features import Layers
-from equivar.measure import measure, summarise
-from equivar.names import sort_of, unknown_name
+from equivar.measure import measure
+from equivar.names import unknown_name
 from equivar.networks import fastest
 from equivar.runs.folder import Made
 from equivar.runs.parameters import NetworkRow, Schedule
+from equivar.runs.scores import measured, replicates, without_common
 from equivar.runs.spec import MEASURE_DEFAULTS, Spec, moved_defaults
 from equivar.runs.store import Store
 from equivar.runs.trained import Training, trained_network
-from equivar.transforms import parse_transforms
 
 REVISION = 1  # raise it when the same parameters would give another result
 
@@ -101,7 +100,10 @@ class Measurement:
     groups: what tells the run apart from others of its chapter, columns of the tables. data: of
     `equivar.data`; images: how many. transforms: as `parse_transforms` reads them. options:
     what else `equivar.measure` takes. activation: adds the column `mean_activation`, the mean
-    output of the layer over images, channels and cells.
+    output of the layer over images, channels and cells. order: the seed of the order in which the
+    images of the split are taken; None takes the first ones. removed_images: adds the table
+    `removed`, of so many of the images, with each channel's mean map taken away. replicates: adds
+    the table of that name.
     """
 
     experiment: str
@@ -112,6 +114,9 @@ class Measurement:
     transforms: Sequence[str]
     options: Mapping[str, object] = field(default_factory=dict)
     activation: bool = False
+    order: int | None = None
+    removed_images: int = 0
+    replicates: bool = field(default=False, compare=False)
     batch_size: int = field(default=64, compare=False)
 
     @property
@@ -131,6 +136,10 @@ class Measurement:
         }
         options = moved_defaults(measure, MEASURE_DEFAULTS, self.options)
         parameters["options"] = {**self.options, **options}
+        if self.order is not None:  # where they are not used, runs keep the keys that they had
+            parameters["order"] = self.order
+        if self.removed_images:
+            parameters["removed_images"] = self.removed_images
         if self.data not in datasets.DATASETS:
             raise unknown_name("data set", self.data, datasets.DATASETS)
         split = datasets.DATASETS[self.data].splits[-1]
@@ -144,16 +153,23 @@ class Measurement:
         return ", ".join([self.experiment, *(str(value) for value in self.groups.values())])
 
     def make(self, work: Path, store: Store) -> Made:
-        """Measure; tables `scores` and `parts` (means by sort of transformation and part)."""
+        """Measure; the tables of `equivar.runs.scores`."""
         model, wanted = self.network.load(store)
-        images = open_images(self.data, wanted, self.images, self.batch_size)
+        images = open_images(self.data, wanted, self.images, self.batch_size, order=self.order)
         if len(images.dataset) < self.images:
             raise ValueError(
                 f"{self.images} images asked for, {images.name} has {len(images.dataset)}"
             )
         model.to(fastest())
-        scores = measure(model, images, parse_transforms(self.transforms), **self.options)
-        parts = by_sort_and_part(scores)
+        tables = measured(model, images, self.transforms, self.options)
+        scores = tables["scores"]
+        if self.replicates:
+            tables["replicates"] = replicates(scores)
+        if self.removed_images:
+            few = open_images(
+                self.data, wanted, self.removed_images, self.batch_size, order=self.order
+            )
+            tables["removed"] = without_common(model, few, self.transforms, self.options)
         if self.activation:
             means = mean_activation(model, images, list(dict.fromkeys(scores["layer"])))
             scores["mean_activation"] = scores["layer"].map(means)
@@ -164,13 +180,7 @@ class Measurement:
             "images": len(images.dataset),
             "input": str(wanted),
         }
-        return Made({"scores": scores, "parts": parts}, None, facts)
-
-
-def by_sort_and_part(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores of `equivar.measure`, averaged by sort of transformation (`transforms`) and part."""
-    sorts = scores["transform"].map(sort_of)
-    return summarise(scores.assign(transforms=sorts), by=["transforms", "part"])
+        return Made(tables, None, facts)
 
 
 def of_row(row: NetworkRow) -> Pretrained:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -22,6 +22,9 @@ from equivar.runs.folder import Made, Run, RunDamaged, write
 from equivar.runs.provenance import provenance
 from equivar.runs.spec import Spec
 from equivar.training.checkpoint import CheckpointDamaged
+
+if TYPE_CHECKING:
+    from equivar.runs.trained import Training
 
 CHECKPOINT = "checkpoint.safetensors"
 WORK, LOCKS = ".work", ".locks"  # the folder of a run that is being made, and that of the locks
@@ -121,6 +124,29 @@ class Store:
         A run that needs the network of another one takes it from this store.
         """
         return self.get(one.spec, lambda work: one.make(work, self), weights=weights, wait=wait)
+
+    def measure_again(self, one: Training) -> Run:
+        """A finished run with weights, with its tables measured as this version does.
+
+        For tables that lack a column which later versions measure. Its key, its weights and what
+        made it stay. FileNotFoundError: it is not in this store, or without weights.
+        """
+        spec = one.spec
+        with self._alone(spec, wait=True):
+            run = self.find(spec, weights=True)
+            if run is None:
+                raise FileNotFoundError(f"{spec}: no run with weights in {self.root}")
+            made = one.measured_again(run)
+            facts = {name: value for name, value in run.provenance.items() if name != "facts"}
+            facts["measured_again"] = provenance(spec, 0)["commit"]
+            work = self.root / f"{spec.name}{WORK}"
+            work.mkdir(exist_ok=True)
+            shutil.rmtree(work / "final", ignore_errors=True)
+            write(work / "final", made, facts)
+            shutil.rmtree(run.path)
+            os.replace(work / "final", run.path)
+            shutil.rmtree(work)
+        return _of(spec, run.path)
 
     def _finish(self, spec: Spec, work: Path, made: Made, seconds: float) -> None:
         final = work / "final"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pandas as pd
 from torch import nn
 
 from equivar import data as datasets
@@ -14,6 +15,7 @@ from equivar.data import ImageData
 from equivar.measure import measure
 from equivar.networks import fastest
 from equivar.runs.folder import Made, Run
+from equivar.runs.scores import measured, replicates, without_common
 from equivar.runs.spec import MEASURE_DEFAULTS, RECIPE_DEFAULTS, Spec, moved_defaults
 from equivar.runs.store import CHECKPOINT, Store
 from equivar.transforms import parse_transforms
@@ -29,7 +31,8 @@ class Training:
     groups: what tells the run apart from others of its chapter, columns of the tables. task: of
     `datasets.mnist6`, or "". train_images: how many images of the training split, 0 for all.
     recipe: of `training.Recipe`, without the seed. images: how many of the test split, of which
-    accuracy and scores are taken. transforms: as `parse_transforms` reads them.
+    accuracy and scores are taken. transforms: as `parse_transforms` reads them. replicates: adds
+    the table of that name.
     """
 
     experiment: str
@@ -44,6 +47,7 @@ class Training:
     images: int
     transforms: Sequence[str]
     match: str = "dataset"
+    replicates: bool = field(default=False, compare=False)
 
     @property
     def columns(self) -> dict[str, object]:
@@ -54,7 +58,7 @@ class Training:
     def spec(self) -> Spec:
         """What the run is stored under. DataMissing: data that have no fingerprint on record."""
         facts = asdict(self)
-        for name in ("experiment", "groups"):
+        for name in ("experiment", "groups", "replicates"):  # no part of what is made
             del facts[name]
         recipe = facts["recipe"]
         facts["recipe"] = recipe | moved_defaults(training.Recipe, RECIPE_DEFAULTS, recipe)
@@ -99,14 +103,14 @@ class Training:
             data = data.subset(self.train_images)
         test = test.subset(self.images)
         model = self._build(len(data.classes), data.images.shape[1])
-        measured = {"transforms": parse_transforms(self.transforms), "match": self.match}
         # what the measure refuses, it refuses before anything is trained
-        measure(model, test.normalised(4), **measured, progress=False)
+        transforms = parse_transforms(self.transforms)
+        measure(model, test.normalised(4), transforms, match=self.match, progress=False)
         history = training.train(
             model, data, validation=test, device=fastest(), checkpoint=work / CHECKPOINT,
             snapshots=work / SNAPSHOTS, seed=self.seed, **self.recipe,
         )  # fmt: skip
-        scores = measure(model, test.normalised(), **measured)
+        tables = self._tables(model, test)
         train_accuracy = training.accuracy(model, data)
         model.cpu()
         facts = {
@@ -123,7 +127,25 @@ class Training:
         history = history.drop(columns="images_per_second")  # another one each time
         snapshots = sorted((work / SNAPSHOTS).glob("snapshot-*"))
         files = {path.name: path.read_bytes() for path in snapshots}
-        return Made({"scores": scores, "history": history}, model.state_dict(), facts, files)
+        return Made({**tables, "history": history}, model.state_dict(), facts, files)
+
+    def _tables(self, model: nn.Module, test: ImageData) -> dict[str, pd.DataFrame]:
+        images, options = test.normalised(), {"match": self.match}
+        tables = measured(model, images, self.transforms, options)
+        if self.replicates:
+            tables["replicates"] = replicates(tables["scores"])
+        tables["removed"] = without_common(model, images, self.transforms, options)
+        return tables
+
+    def measured_again(self, run: Run) -> Made:
+        """The run with its tables measured anew, as this version does; its weights are needed."""
+        test = self.load("test").subset(self.images)
+        model = self.network_of(run).to(fastest())
+        tables = self._tables(model, test)
+        weights = run.weights()
+        return Made(
+            {**tables, "history": run.table("history")}, weights, run.facts, run.snapshot_files
+        )
 
 
 def trained_network(one: Training, store: Store | None = None) -> nn.Module:

@@ -55,7 +55,8 @@ def transform(t):
 
 
 OPTIONS = [
-    dict(zip(("similarity", "over", "match", "border", "subpixel", "sign"), values, strict=False))
+    dict(zip(("similarity", "over", "match", "border", "subpixel", "sign", "common"), values,
+             strict=False))
     for values in itertools.chain(
         itertools.product(
             ("correlation", "cosine"), ("image",), ("dataset", "image"), ("zero",), ("bilinear",)
@@ -70,6 +71,10 @@ OPTIONS = [
         itertools.product(
             ("correlation", "cosine"), ("image", "dataset"), ("dataset", "image"), ("zero",),
             ("bilinear",), ("clip",),
+        ),
+        itertools.product(
+            ("correlation", "cosine"), ("image", "dataset"), ("dataset", "image"), ("zero",),
+            ("bilinear",), ("keep",), ("remove",),
         ),
     )
 ]  # fmt: skip
@@ -88,7 +93,7 @@ def test_agrees_with_the_twin(options):
     layers = {name: as_function(net, name) for name in LAYERS}
     for row, exact in zip(single.itertuples(), double.itertuples(), strict=True):
         t = next(t for t in ts if t.name == row.transform)
-        score, chance, undefined = twin.measure(
+        score, chance, undefined, corrected, excess = twin.measure(
             layers[row.layer],
             images.double().numpy(),
             transform(t),
@@ -96,8 +101,13 @@ def test_agrees_with_the_twin(options):
             strides=(STRIDES[row.layer],) * 2,
             **options,
         )
-        for mine, theirs in ((score, "score"), (chance, "chance")):
-            np.testing.assert_allclose(getattr(row, theirs), mine, atol=3e-4, err_msg=str(row))
+        for mine, theirs, rounding in (
+            (score, "score", 3e-4),
+            (chance, "chance", 3e-4),
+            (corrected, "corrected", 1e-2),  # divided by 1 - chance, which may be .05
+            (excess, "excess", 1e-2),
+        ):
+            np.testing.assert_allclose(getattr(row, theirs), mine, atol=rounding, err_msg=str(row))
             np.testing.assert_allclose(getattr(exact, theirs), mine, atol=1e-8, err_msg=str(row))
         assert row.undefined == exact.undefined == pytest.approx(undefined), row
 
@@ -110,7 +120,9 @@ WAYS = {
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4])
-@pytest.mark.parametrize("options", [{}, {"match": "image"}, {"sign": "clip"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"match": "image"}, {"sign": "clip"}, {"common": "remove"}], ids=str
+)
 @pytest.mark.parametrize("way", WAYS)
 def test_gives_the_same_whichever_way_it_computes(way, options, offset, monkeypatch):
     """Also where one pass in single precision is not exact: means far above the deviation."""
@@ -124,4 +136,8 @@ def test_gives_the_same_whichever_way_it_computes(way, options, offset, monkeypa
     usual = equivar.measure(net, images, ts, **settings)
     monkeypatch.setattr(*WAYS[way])
     other = equivar.measure(net, images, ts, **settings)
-    pd.testing.assert_frame_equal(usual, other, rtol=0, atol=2e-5)
+    fair = ["corrected", "excess"]
+    pd.testing.assert_frame_equal(
+        usual.drop(columns=fair), other.drop(columns=fair), rtol=0, atol=2e-5
+    )
+    pd.testing.assert_frame_equal(usual[fair], other[fair], rtol=0, atol=4e-4)
