@@ -3,7 +3,9 @@
 Also what every chapter opens with, below its title: what made it, and its claims with verdicts.
 """
 
+import csv
 import json
+import math
 import re
 
 import ledger
@@ -16,6 +18,7 @@ from equivar.verdicts.report import WAYS
 BADGES = {
     "supported": "success",
     "contradicted": "danger",
+    "negligible": "info",
     "inconclusive": "secondary",
     "not judged": "light",
 }
@@ -54,6 +57,10 @@ def write(stage, root, profile, names):
         "findings": findings(own, profile),
         "claims": overview(profiles, figures_of(notebooks)),
         "reasons": reasons(profiles),
+        "smallest": smallest_effects(),
+        "rates": error_rates(root / "data" / "results" / "error-rates.csv"),
+        "needed": needed(profiles),
+        "changed": changed(profiles, root / "data" / "results" / "first-edition.csv"),
         "chapters": chapters_table(notebooks),
         "results": results_table(root / "data" / "results"),
     }.items():
@@ -98,7 +105,7 @@ def findings(rows, profile):
     text = f"Under the profile `{profile}` this run judged {len(judged)} {plural}{told}.\n"
     for row in telling([row for row in rows if not wording()[row.claim].built_in]):
         words = wording()[row.claim].words
-        way = " (judged above chance)" if row.judged == "above" else ""
+        way = " (corrected for chance)" if row.judged == "corrected" else ""
         link = f" Chapter: [](../notebooks/{row.chapter}.ipynb)" if row.chapter else ""
         text += f"\n{row.claim} {words}\n: {badge(row.verdict)}{way} {sentence(row.reason)}{link}\n"
     return text
@@ -115,7 +122,7 @@ def telling(rows):
     lost = [
         row
         for row in clear
-        if row.judged == "above"
+        if row.judged == "corrected"
         and verdicts_by_claim(rows)[row.claim]["worded"].verdict == "supported" != row.verdict
     ]
     holds = [row for row in worded if row.verdict == "supported"]
@@ -138,9 +145,9 @@ def overview(profiles, figures):
 
 
 def cell(ways):
-    """The badges of one claim and profile: as worded and, where there is such, above chance."""
+    """The badges of one claim and profile: as worded and, where it is there, corrected."""
     told = [badge(ways[way].verdict) for way in WAYS if way in ways]
-    return " <br> above chance ".join(told) if told else "not run"
+    return " <br> corrected ".join(told) if told else "not run"
 
 
 def reasons(profiles):
@@ -157,6 +164,69 @@ def reasons(profiles):
         ]
         text += "\n".join(found or [": not run\n"])
     return text
+
+
+def smallest_effects():
+    """What effect of each claim is of interest, why, and what a verdict generalises to."""
+    rows = [
+        [claim, sentence(about.words), f"{about.smallest:g}", about.why, about.unit]
+        for claim, about in wording().items()
+        if about.why
+    ]
+    columns = ("claim", "what is claimed", "smallest", "why", "over")
+    return table(dict.fromkeys(columns, LEFT) | {"smallest": RIGHT}, rows)
+
+
+def error_rates(path):
+    """How often simulated tables are judged wrongly, and how often rightly."""
+    columns = ("kind of claim", "as in", "true effect", *VERDICTS[:-1], "wrong")
+    with path.open(encoding="utf-8", newline="") as file:
+        found = list(csv.reader(file))[1:]
+    rows = [
+        [*row[:2], f"{float(row[2]):g}", *(f"{float(x):.1%}" for x in row[3:])] for row in found
+    ]
+    return table({name: LEFT if name in columns[:2] else RIGHT for name in columns}, rows)
+
+
+def needed(profiles):
+    """For each open claim of the best profile, how many networks or runs would settle it."""
+    rows = []
+    for claim, ways in best(profiles).items():
+        about = wording()[claim]
+        for way, row in ways.items():
+            if row.verdict == "inconclusive" and row.count and row.high > row.low:
+                times = ((row.high - row.low) / 2 / about.smallest) ** 2
+                wanted = max(math.ceil(row.count * times), row.count + 1)
+                rows.append([claim, WAYS[way], about.unit, row.count, wanted])
+    columns = {"claim": LEFT, "judged": LEFT, "over": LEFT, "now": RIGHT, "about": RIGHT}
+    return table(columns, rows) if rows else "No claim is open.\n"
+
+
+def best(profiles):
+    """{claim: {way: row}} of the best profile that judges a claim."""
+    found = {}
+    for rows in profiles.values():
+        for claim, ways in verdicts_by_claim(rows).items():
+            if any(row.verdict != "not judged" for row in ways.values()):
+                found.setdefault(claim, ways)
+    return {claim: found[claim] for claim in wording() if claim in found}
+
+
+def changed(profiles, path):
+    """The verdicts of committed profiles that are not those of the first edition, and why."""
+    with path.open(encoding="utf-8", newline="") as file:
+        before = {
+            (r["profile"], r["claim"], r["judged"]): r["verdict"] for r in csv.DictReader(file)
+        }
+    rows = []
+    for profile, claims in profiles.items():
+        for row in claims:
+            was = before.get((profile, row.claim, row.judged))
+            if was and was != row.verdict:
+                words = [profile, row.claim, WAYS[row.judged], badge(was), badge(row.verdict)]
+                rows.append([*words, sentence(row.reason)])
+    columns = ("profile", "claim", "judged", "first edition", "now", "reason")
+    return table(dict.fromkeys(columns, LEFT), rows) if rows else "No verdict has changed.\n"
 
 
 def reason(profile, row):
@@ -202,10 +272,11 @@ def trained_elsewhere(values):
 
 
 def verdicts(rows):
-    """A list of the chapter's claims; both verdicts where they are judged above chance too."""
+    """A list of the chapter's claims; both verdicts where they are corrected for chance too."""
     text = ""
     for claim, ways in verdicts_by_claim(rows).items():
-        badges = ", above chance ".join(badge(ways[way].verdict) for way in WAYS if way in ways)
+        told = [badge(ways[way].verdict) for way in WAYS if way in ways]
+        badges = ", corrected for chance ".join(told)
         text += f"- {claim} {wording()[claim].words} {badges}\n"
     return f"\n{text}" if text else ""
 

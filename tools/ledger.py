@@ -43,6 +43,7 @@ class Row:
     high: float
     reason: str
     chapter: str
+    count: int = 0  # runs or networks; 0: over something else
 
 
 @cache
@@ -83,14 +84,14 @@ def claims_in(notebook):
 def of_chapters(notebooks):
     """The rows of executed chapters, and of B2, which speaks of all of them; in order of claims."""
     rows = [row for notebook in notebooks for row in claims_in(notebook)]
-    if any(row.judged == "above" for row in rows):
-        rows.append(above_chance(rows))
+    if any(row.judged == "corrected" for row in rows):
+        rows.append(corrected(rows))
     order = list(wording())
     return sorted(rows, key=lambda row: (order.index(row.claim), list(WAYS).index(row.judged)))
 
 
-def above_chance(rows):
-    """Whether verdicts stay as they are when they are judged above chance (claim B2)."""
+def corrected(rows):
+    """Whether verdicts stay as they are when scores are corrected for chance (claim B2)."""
     names = [field.name for field in fields(Verdict)]
     ways = {
         way: [
@@ -100,9 +101,9 @@ def above_chance(rows):
         ]
         for way in WAYS
     }
-    both = {verdict.claim for verdict in ways["above"]}
+    both = {verdict.claim for verdict in ways["corrected"]}
     worded = [verdict for verdict in ways["worded"] if verdict.claim in both]
-    return Row(judged="worded", chapter="", **vars(claim_b2(worded, ways["above"])))
+    return Row(judged="worded", chapter="", **vars(claim_b2(worded, ways["corrected"])))
 
 
 def committed(root):
@@ -123,7 +124,14 @@ def read_csv(path):
         if missing:
             raise Stop(f"{path}: no column {missing[0]!r}; make it again: make claims")
         numbers = ("effect", "low", "high")
-        return [Row(**row | {name: float(row[name] or "nan") for name in numbers}) for row in table]
+        return [
+            Row(
+                **row
+                | {name: float(row[name] or "nan") for name in numbers}
+                | {"count": int(row["count"])}
+            )
+            for row in table
+        ]
 
 
 def write(rows, path):

@@ -25,8 +25,8 @@ from equivar.verdicts import (
     Claim,
     Verdict,
     bound_words,
-    greater_than_zero,
-    interval_words,
+    directional,
+    effect_words,
     within_margin,
 )
 
@@ -34,12 +34,18 @@ CLAIMS = {
     "4.1a": Claim(
         "In a network of isotropic filters, invariance to quarter turns measures 1 in every layer.",
         "fig-toy-scores",
+        smallest=0.01,
+        why="a hundredth: what a figure shows; rounding is a thousand times smaller",
+        unit="images",
         built_in=True,
     ),
     "4.1b": Claim(
         "In a network of filters that are turned copies of each other, equivariance measures 1 and "
         "invariance less.",
         "fig-toy-scores",
+        smallest=0.01,
+        why="a hundredth: what a figure shows; rounding is a thousand times smaller",
+        unit="images",
         built_in=True,
     ),
 }
@@ -125,8 +131,8 @@ def claim_4_1a(table: pd.DataFrame, margin: float) -> Verdict:
         float(low),
         float(high),
         within_margin(low, high, margin),
-        "the lowest invariance of any layer and turn is 1 within "
-        + bound_words(abs(effect) + half),
+        "The lowest invariance of any layer and turn is 1 within "
+        f"{bound_words(abs(effect) + half)}, over {row['images']} images.",
     )
 
 
@@ -147,9 +153,9 @@ def claim_4_1b(table: pd.DataFrame, margin: float) -> Verdict:
         float(gap[least]),
         float(low),
         float(high),
-        greater_than_zero(low, high) if off <= margin else "contradicted",
-        f"equivariance is 1 within {bound_words(off)} in every layer, "
-        f"and invariance lower by at least {gap[least]:.2f}, {interval_words(low, high)}",
+        directional(low, high, CLAIMS["4.1b"].smallest) if off <= margin else "contradicted",
+        f"Equivariance is 1 within {bound_words(off)} in every layer, and invariance is lower by "
+        f"at least {effect_words(gap[least], low, high)}, over {table['images'].min()} images.",
     )
 
 

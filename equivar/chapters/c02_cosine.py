@@ -21,25 +21,36 @@ from equivar.runs.measured import given_or_trained
 from equivar.runs.parameters import Images, Number, Schedule, Seed
 from equivar.similarity import SIMILARITIES, pairwise
 from equivar.verdicts import (
+    FEW,
+    LEVEL,
     SE_95,
     Claim,
     Verdict,
-    bootstrap,
     bound_words,
-    greater_than_zero,
-    interval_words,
+    count_words,
+    directional,
+    effect_words,
+    not_judged,
 )
 
+RESAMPLES = 2000
+RUN = 3  # neighbouring layers that are drawn together
 CLAIMS = {
     "3.3a": Claim(
         "The cosine of feature maps follows the mean activation of a layer more than their "
         "correlation does.",
         "fig-similarity-by-block",
+        smallest=0.1,
+        why="of the difference of two correlations; the paper's is .5",
+        unit="networks",
     ),
     "3.3b": Claim(
         "Adding a constant to random maps changes their cosine and leaves their correlation as it "
         "is.",
         "fig-random-maps",
+        smallest=0.01,
+        why="a hundredth of the scale of the cosine",
+        unit="pairs of maps",
         built_in=True,
     ),
 }
@@ -119,46 +130,64 @@ def claim_3_3a(blocks: pd.DataFrame, seed: int = 0) -> Verdict:
     """The cosine scores follow the mean activation more than the correlation scores (figure 2b).
 
     `blocks`: one row per network x layer x kind x similarity, with `index`, `mean_activation`,
-    `score`; the column `network` may be absent. The effect is the difference of the two Pearson
-    correlations with the mean activation within a network, averaged over kinds and networks; it
-    varies over layers, so the interval is a bootstrap over the layers of all networks (BCa).
+    `score`. The effect is the difference of the two Pearson correlations with the mean activation
+    within a network, averaged over kinds and networks. The interval (percentiles of 2000 resamples)
+    is over networks: networks are drawn with replacement, and within each runs of neighbouring
+    blocks, which are not independent.
     """
-    blocks = blocks if "network" in blocks else blocks.assign(network="")
     wide = _wide(blocks)
     kinds = sorted(set(blocks["kind"]))
-    names = [(kind, similarity) for kind in kinds for similarity in ("cosine", "correlation")]
-    networks = pd.factorize(wide.index.get_level_values("network"))[0]  # numbers can be resampled
-
-    def following(networks, activation, *columns) -> np.ndarray:
-        """The correlation of each column with the activation, averaged over networks."""
-        within = [networks == name for name in np.unique(networks)]
-        return np.array(
-            [np.mean([_pearson(activation[of], one[of]) for of in within]) for one in columns]
-        )
-
-    def difference(*samples) -> float:
-        r = following(*samples)
-        return float(np.mean(r[0::2]) - np.mean(r[1::2]))
-
-    activation = wide["mean_activation"].to_numpy()
-    samples = [networks, activation, *(wide[name].to_numpy() for name in names)]
-    low, high = bootstrap(difference, samples, seed)
-    r, effect = following(*samples), difference(*samples)
-    pairs = ", ".join(
-        f"{kind} {r[2 * i]:.2f} by cosine and {r[2 * i + 1]:.2f} by correlation"
+    columns = [(kind, one) for kind in kinds for one in ("cosine", "correlation")]
+    # (layers, 1 + columns) for each network: the activation, then the scores
+    tables = [
+        np.column_stack([of["mean_activation"], *(of[column] for column in columns)])
+        for _, of in wide.groupby("network", sort=False)
+    ]
+    r = np.mean([_following(table) for table in tables], axis=0)
+    said = " and ".join(
+        f"for {kind} {r[2 * i]:.2f} by cosine and {r[2 * i + 1]:.2f} by correlation"
         for i, kind in enumerate(kinds)
     )
-    count = len(set(networks))
-    several = f" of {count} networks" if count > 1 else ""
+    levels = f"The correlation with the mean activation is {said}"
+    networks = count_words(len(tables), "network")
+    if len(tables) < FEW:
+        verdict = not_judged("3.3a", [networks], f"It takes {FEW} networks")
+        return replace(verdict, reason=f"{verdict.reason} {levels}.")
+    rng, changes = np.random.default_rng(seed), []
+    for _ in range(RESAMPLES):
+        drawn = [tables[i] for i in rng.integers(len(tables), size=len(tables))]
+        again = np.mean(
+            [_following(table[_neighbours(len(table), rng)]) for table in drawn], axis=0
+        )
+        changes.append(_difference(again))
+    effect = _difference(r)
+    low, high = np.percentile(changes, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
     return Verdict(
         "3.3a",
         effect,
-        low,
-        high,
-        greater_than_zero(low, high),
-        f"over {len(wide)} layers{several} the correlation with the mean activation is, for "
-        f"{pairs}: a difference of {effect:.2f} on average, {interval_words(low, high)}",
+        float(low),
+        float(high),
+        directional(low, high, CLAIMS["3.3a"].smallest),
+        f"{levels}: the difference is {effect_words(effect, low, high)}, {networks}.",
+        len(tables),
     )
+
+
+def _following(table: np.ndarray) -> np.ndarray:
+    """The correlation of each column but the first with the first."""
+    return np.array([_pearson(table[:, 0], column) for column in table[:, 1:].T])
+
+
+def _difference(r: np.ndarray) -> float:
+    """The mean of the cosine's correlations minus that of the others', which alternate."""
+    return float(np.mean(r[0::2]) - np.mean(r[1::2]))
+
+
+def _neighbours(layers: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of so many layers: runs of `RUN` neighbours, drawn with replacement."""
+    run = min(RUN, layers)
+    starts = rng.integers(layers - run + 1, size=-(-layers // run))
+    return (starts[:, None] + np.arange(run)).ravel()[:layers]
 
 
 def activation_correlations(blocks: pd.DataFrame) -> pd.DataFrame:
@@ -198,15 +227,17 @@ def claim_3_3b(maps: pd.DataFrame, margin: float = 0.001) -> Verdict:
     mean, se = change.mean()["cosine"], change.sem()["cosine"]
     low, high = mean - SE_95 * se, mean + SE_95 * se
     most = change.apply(lambda x: x.abs().max())["correlation"]
-    sure = "inconclusive" if low <= 0 <= high else "supported"
+    sure = directional(low, high, CLAIMS["3.3b"].smallest)
+    sure = "supported" if sure == "contradicted" else sure  # a change either way
     return Verdict(
         "3.3b",
         float(mean),
         float(low),
         float(high),
         sure if most <= margin else "contradicted",
-        f"the cosine changes by {mean:.2f} on average, {interval_words(low, high)}; "
-        f"the correlation of no pair changes by more than {bound_words(most)}",
+        f"The cosine changes by {effect_words(mean, low, high)} on average over "
+        f"{len(maps) // 2} pairs of maps; the correlation of no pair changes by more than "
+        f"{bound_words(most)}.",
     )
 
 

@@ -23,27 +23,47 @@ from equivar.runs.measured import of_row
 from equivar.runs.parameters import TRAIN, Count, Images, NetworkRow, Schedule, Seed
 from equivar.runs.scores import by_sort_and_part
 from equivar.transforms import parse_transforms
-from equivar.verdicts import FEWEST, SE_95, Claim, Networks, Verdict, judge, p_value, rank
+from equivar.verdicts import (
+    FEWEST,
+    SCORE,
+    SE_95,
+    Claim,
+    Networks,
+    Verdict,
+    judge,
+    judged,
+    p_value,
+    rank,
+)
 
 LARGE = 32  # images of a forward pass: those of ImageNet are large
 KNOWN = ["network", "family", "top1"]  # what the tables tell of a network
 STRONG = 0.8  # above it, a rank correlation counts as almost perfect
-WEAK = 0.5  # within it, as hardly one
-NEEDS = f"it takes {FEWEST} networks"
+NEEDS = f"It takes {FEWEST} networks"
 SHAPES = "osD^v<>PX*dph"  # of the networks of a family, in their order
+FIFTH = "a rank correlation of .2: less than 4 % of the variance of ranks"
 CLAIMS = {
     "4.2a": Claim(
         "Translation equivariance in the early and middle parts of ImageNet networks goes with "
         "accuracy.",
         "fig-accuracy-translation",
+        smallest=0.2,
+        why=FIFTH,
+        unit="networks",
     ),
     "4.2b": Claim(
         "In the final part, it goes with accuracy almost perfectly.",
         "fig-accuracy-translation",
+        smallest=0.2,
+        why=f"{FIFTH}; almost perfectly is above {STRONG}",
+        unit="networks",
     ),
     "4.2c": Claim(
         "Rotation equivariance before global pooling hardly goes with accuracy.",
         "fig-accuracy-rotation",
+        smallest=0.5,
+        why="a margin: ranks then share a quarter of their variance at most",
+        unit="networks",
     ),
 }
 
@@ -87,13 +107,16 @@ class Compared:
     """The networks of chapters 03 and 07.
 
     scores: rows of `equivar.measure`; parts: their means by sort of transformation (`transforms`:
-    rotation, shift), part and kind, with standard errors over images. Both with the columns
-    `network`, `family`, `top1`. summary: a row for each network. missing: as in `Results`.
+    rotation, shift), part and kind, with standard errors over images. removed: the same with mean
+    maps taken away. All with the columns `network`, `family`, `top1`. replicates: `parts` without
+    each group of images. summary: a row for each network. missing: as in `Results`.
     """
 
     scores: pd.DataFrame
     parts: pd.DataFrame
     summary: pd.DataFrame
+    removed: pd.DataFrame | None = None
+    replicates: pd.DataFrame | None = None
     missing: tuple[str, ...] = ()
 
 
@@ -112,6 +135,8 @@ def tables(p: Parameters, store: Store | None = None) -> Compared:
         results.scores.merge(known[KNOWN], on="network"),
         parts.merge(known[KNOWN], on="network"),
         known,
+        None if results.removed is None else results.removed.merge(known[KNOWN], on="network"),
+        results.tables.get("replicates"),
         results.missing,
     )
 
@@ -128,75 +153,81 @@ def fewer_images(p: Parameters, store: Store | None = None) -> pd.DataFrame:
     return _parts(run_all(found, store))
 
 
-def claims(found: Compared, p: Parameters, above_chance: bool = False) -> list[Verdict]:
-    """The verdicts on section 4.2, on scores as they are or on what is above chance."""
-    return [claim(found.parts, above_chance) for claim in (claim_4_2a, claim_4_2b, claim_4_2c)]
+def claims(found: Compared, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.2, on scores as they are or corrected for chance."""
+    every = (claim_4_2a, claim_4_2b, claim_4_2c)
+    return judged(every, found.parts, found.removed, corrected, ["network"])
 
 
-def claim_4_2a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_2a(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Translation equivariance in the early and middle parts goes with accuracy (4.2, figure 4).
 
     The effect is Spearman's correlation with top-1 over networks; one comparison a part, above 0.
-    `table`: rows of `Compared.parts`.
+    `table`: rows of `Compared.parts`; column: what is judged.
     """
-    return _with_top1("4.2a", table, "shift", ("early", "middle"), above_chance, above=0)
+    bounds = {"above": 0, "smallest": CLAIMS["4.2a"].smallest}
+    return _with_top1("4.2a", table, column, "shift", ("early", "middle"), **bounds)
 
 
-def claim_4_2b(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_2b(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """In the final part it does so almost perfectly (4.2, figure 4): a correlation above 0.8."""
-    return _with_top1("4.2b", table, "shift", ("final",), above_chance, above=STRONG)
+    bounds = {"above": STRONG, "smallest": CLAIMS["4.2b"].smallest}
+    return _with_top1("4.2b", table, column, "shift", ("final",), **bounds)
 
 
-def claim_4_2c(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_2c(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Rotation equivariance before pooling hardly does (4.2, figure 4): within -0.5 to 0.5.
 
     To show that takes some twenty networks: with fewer it can be contradicted or left open.
     """
-    bounds = {"above": -WEAK, "below": WEAK}
-    return _with_top1("4.2c", table, "rotation", BEFORE_POOLING, above_chance, **bounds)
+    margin = CLAIMS["4.2c"].smallest
+    bounds = {"above": -margin, "below": margin}
+    return _with_top1("4.2c", table, column, "rotation", BEFORE_POOLING, **bounds)
 
 
 def _with_top1(
     claim: str,
     table: pd.DataFrame,
+    column: str,
     transforms: str,
     parts: tuple[str, ...],
-    above_chance: bool,
     **bounds: float,
 ) -> Verdict:
-    networks = Networks(table, above_chance)
+    networks = Networks(table, column)
     components = [
         rank(
-            f"the rank correlation of {part} {SORTS[transforms]} equivariance with top-1",
+            f"{part} part",
+            f"the rank correlation of {part} {SORTS[transforms].lower()} equivariance with top-1 "
+            "accuracy is",
             networks.scores(transforms, "equivariance", part),
             networks.top1.to_numpy(),
             **bounds,
         )
         for part in parts
     ]
-    return judge(claim, components, above_chance, NEEDS)
+    return judge(claim, components, NEEDS, networks.note)
 
 
-def rank_correlations(table: pd.DataFrame, above_chance: bool = False) -> pd.DataFrame:
+def rank_correlations(table: pd.DataFrame, column: str = SCORE) -> pd.DataFrame:
     """Spearman's correlation of each score with top-1 (figure 4), a row a transforms x kind x part.
 
     Columns `rho`, its 95 % interval `low` to `high`, the permutation p value `p`, `networks`.
     """
-    networks = Networks(table, above_chance)
+    networks = Networks(table, column)
     top1 = networks.top1.to_numpy()
     rows = []
     for transforms in SORTS:
         for kind in KINDS:
             for part in PARTS:
                 scores = networks.scores(transforms, kind, part)
-                one = rank("", scores, top1)
+                one = rank("", "", scores, top1)
                 if one.lacking:
                     continue
                 there = ~(np.isnan(scores) | np.isnan(top1))
                 low, high = one.interval()
                 row = {"transforms": transforms, "kind": kind, "part": part, "rho": one.effect}
                 row |= {"low": low, "high": high, "p": p_value(scores[there], top1[there])}
-                rows.append(row | {"networks": one.runs})
+                rows.append(row | {"networks": one.count})
     columns = ["transforms", "kind", "part", "rho", "low", "high", "p", "networks"]
     return pd.DataFrame(rows, columns=columns)
 

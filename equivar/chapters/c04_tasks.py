@@ -21,27 +21,56 @@ from equivar.data import picture
 from equivar.figures import LABELS, WIDTH, bare
 from equivar.names import PARTS
 from equivar.runs import Results, Store, Training, run_all
-from equivar.runs.parameters import Images, Positive, Schedule, Seeds
-from equivar.verdicts import Claim, Component, Runs, Verdict, difference, judge, mean
+from equivar.runs.parameters import Images, Schedule, Seeds
+from equivar.verdicts import (
+    EXCESS,
+    NO_EXCESS,
+    SCORE,
+    Claim,
+    Runs,
+    Verdict,
+    difference,
+    gap,
+    judge,
+    judged,
+    mean,
+    not_judged,
+)
 
 TASKS = {"plain": "MNIST6", "rot-inv": "Rot-Inv", "rot-eq": "Rot-Eq"}
 BEFORE_LATE = PARTS[:2]
 # what the answer of a network must be: what does not change is its own match, so Rot-Inv asks for
 # both
 ASKED = (("rot-inv", "invariance"), ("rot-inv", "equivariance"), ("rot-eq", "equivariance"))
+TWENTIETH = "a twentieth of the scale: what two seeds of one network easily differ by"
 CLAIMS = {
     "4.3a": Claim(
         "Rotation equivariance falls with depth up to the final part, whatever the task.",
         "fig-task-layers",
+        smallest=0.05,
+        why=TWENTIETH,
+        unit="training runs",
     ),
     "4.3b": Claim(
         "In the final part it rises again where the task asks for invariance or equivariance.",
         "fig-task-layers",
+        smallest=0.05,
+        why=TWENTIETH,
+        unit="training runs",
     ),
-    "4.3c": Claim("Before the late part, the task makes no difference.", "fig-task-layers"),
+    "4.3c": Claim(
+        "Before the late part, the task makes no difference.",
+        "fig-task-layers",
+        smallest=0.1,
+        why="a margin: less than half of what the tasks differ by in the final part",
+        unit="training runs",
+    ),
     "4.3d": Claim(
         "In early and middle layers, equivariance to rotation is much larger than invariance.",
         "fig-task-layers",
+        smallest=0.1,
+        why="what counts as much: twice what two seeds easily differ by",
+        unit="training runs",
     ),
 }
 
@@ -50,8 +79,8 @@ class Parameters(Schedule):
     """What the chapter is made with.
 
     data: a data set of digits; tasks: of `equivar.data.mnist6`; padding: of the 7-layer CNN;
-    seeds: one network each and task; images: how many test images are measured; margin: within
-    which tasks count as equal (4.3c). match: as in `equivar.measure`.
+    seeds: one network each and task; images: how many test images are measured. match: as in
+    `equivar.measure`.
     """
 
     data: str
@@ -60,7 +89,6 @@ class Parameters(Schedule):
     seeds: Seeds
     images: Images
     match: str
-    margin: Positive
 
 
 def runs(p: Parameters) -> list[Training]:
@@ -89,33 +117,35 @@ def tables(p: Parameters, store: Store | None = None) -> Results:
     return run_all(runs(p), store)
 
 
-def claims(found: Results, p: Parameters, above_chance: bool = False) -> list[Verdict]:
-    """The verdicts on section 4.3, on scores as they are or on what is above chance."""
-    table = found.scores
-    return [
-        claim_4_3a(table, above_chance),
-        claim_4_3b(table, above_chance),
-        claim_4_3c(table, p.margin, above_chance),
-        claim_4_3d(table, p.margin, above_chance),
-    ]
+def claims(found: Results, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.3, on scores as they are or corrected for chance."""
+    every = (claim_4_3a, claim_4_3b, claim_4_3c, claim_4_3d)
+    return judged(every, found.scores, found.removed, corrected, ["task", "seed"])
 
 
-def claim_4_3a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_3a(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Rotation equivariance falls with depth up to the final part, whatever the task (4.3, fig. 5).
 
     The effect is a run's mean equivariance in the early part minus that in the late part; a
-    comparison for each task. The middle part may lie anywhere.
+    comparison for each task. The middle part may lie anywhere. column: what is judged.
     """
-    scores = Runs(table, "task", above_chance)
+    scores = Runs(table, "task", column)
     falls = {("equivariance", "early"): 1, ("equivariance", "late"): -1}
     components = [
-        mean(f"early less late equivariance in {words}", scores.sample(task, falls), above=0)
+        mean(
+            words,
+            f"in {words} rotation equivariance is {{0}} in the early part and {{1}} in the late",
+            scores.sample(task, falls),
+            [scores.score(task, "equivariance", part) for part in ("early", "late")],
+            above=0,
+            smallest=CLAIMS["4.3a"].smallest,
+        )
         for task, words in TASKS.items()
     ]
-    return judge("4.3a", components, above_chance)
+    return judge("4.3a", components, note=scores.note)
 
 
-def claim_4_3b(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_3b(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """In the final part it rises where the task asks for in-/equivariance (4.3, figure 5).
 
     A run's rise is its score in the final part minus that in the late part: of invariance and of
@@ -123,29 +153,45 @@ def claim_4_3b(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
     rise of the plain task: the final part has no cells, so that it is scored over images and the
     late part over cells, and a rise by that alone says nothing of the task.
     """
-    scores = Runs(table, "task", above_chance)
+    scores = Runs(table, "task", column)
+    bounds = {"above": 0, "smallest": CLAIMS["4.3b"].smallest}
     components = []
     for task, kind in ASKED:
         rise = {(kind, "final"): 1, (kind, "late"): -1}
         asked, plain = scores.sample(task, rise), scores.sample("plain", rise)
-        words = f"the rise of {kind} from late to final in {TASKS[task]}"
+        words = TASKS[task]
+        levels = [scores.score(task, kind, part) for part in ("final", "late")]
         components += [
-            mean(words, asked, above=0),
-            difference(f"{words} less that in {TASKS['plain']}", asked, plain, above=0),
+            mean(
+                f"{kind} in {words}",
+                f"in {words} {kind} is {{0}} in the final part and {{1}} in the late",
+                asked,
+                levels,
+                **bounds,
+            ),
+            difference(
+                f"{kind} in {words} beside {TASKS['plain']}",
+                f"from the late to the final part {kind} changes by {{0}} in {words} and by {{1}} "
+                f"in {TASKS['plain']}",
+                asked,
+                plain,
+                **bounds,
+            ),
         ]
-    return judge("4.3b", components, above_chance)
+    return judge("4.3b", components, note=scores.note)
 
 
-def claim_4_3c(table: pd.DataFrame, margin: float = 0.1, above_chance: bool = False) -> Verdict:
+def claim_4_3c(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """The three tasks do not differ before the late part (4.3, figure 5).
 
     The effect is the difference of two tasks' mean equivariance in the early or middle part; it
-    counts as none within `margin`. A comparison for each pair of tasks and part.
+    counts as none within the margin. A comparison for each pair of tasks and part.
     """
-    scores = Runs(table, "task", above_chance)
+    scores, margin = Runs(table, "task", column), CLAIMS["4.3c"].smallest
     components = [
         difference(
-            f"{part} equivariance in {TASKS[one]} less that in {TASKS[other]}",
+            f"{part} part, {TASKS[one]} and {TASKS[other]}",
+            f"{part} rotation equivariance is {{0}} in {TASKS[one]} and {{1}} in {TASKS[other]}",
             scores.score(one, "equivariance", part),
             scores.score(other, "equivariance", part),
             above=-margin,
@@ -154,26 +200,29 @@ def claim_4_3c(table: pd.DataFrame, margin: float = 0.1, above_chance: bool = Fa
         for other, one in combinations(TASKS, 2)
         for part in BEFORE_LATE
     ]
-    return judge("4.3c", components, above_chance)
+    return judge("4.3c", components, note=scores.note)
 
 
-def claim_4_3d(table: pd.DataFrame, margin: float = 0.1, above_chance: bool = False) -> Verdict:
+def claim_4_3d(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Equivariance is much larger than invariance in early and middle layers (4.3, figure 5).
 
     The effect is a run's equivariance minus its invariance; a comparison for each task and part.
-    Equivariance is never the smaller of the two, so that zero is no test: larger by more than
-    `margin` counts as much larger, and a smaller one contradicts the claim.
+    Equivariance is never the smaller of the two, so that zero is no test: it must be more than the
+    smallest effect of interest. Corrected for chance, it is what equivariance adds to invariance.
     """
-    scores = Runs(table, "task", above_chance)
-    components = [_excess(scores, task, part, margin) for task in TASKS for part in BEFORE_LATE]
-    return judge("4.3d", components, above_chance)
-
-
-def _excess(scores: Runs, task: str, part: str, margin: float) -> Component:
-    both = [scores.score(task, kind, part).mean for kind in ("equivariance", "invariance")]
-    words = f"{part} equivariance less invariance in {TASKS[task]} ({both[0]:.2f} - {both[1]:.2f})"
-    excess = scores.sample(task, {("equivariance", part): 1, ("invariance", part): -1})
-    return mean(words, excess, above=margin)
+    scores = Runs(table, "task", column if column == SCORE else EXCESS)
+    much = CLAIMS["4.3d"].smallest
+    if scores.approximate:
+        return not_judged("4.3d", [NO_EXCESS])
+    components = [
+        gap(
+            scores, task, f"{part} part of {TASKS[task]}", f"in {TASKS[task]}", part,
+            above=much, smallest=much,
+        )
+        for task in TASKS
+        for part in BEFORE_LATE
+    ]  # fmt: skip
+    return judge("4.3d", components, note=scores.note)
 
 
 @dataclass(frozen=True)

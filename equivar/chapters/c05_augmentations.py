@@ -24,8 +24,21 @@ from equivar.figures import LABELS, WIDTH, bare
 from equivar.names import PARTS
 from equivar.networks.reported import reported
 from equivar.runs import Results, Store, Training, run_all
-from equivar.runs.parameters import Count, Images, Positive, Schedule, Seeds
-from equivar.verdicts import Claim, Component, Runs, Verdict, difference, judge, mean
+from equivar.runs.parameters import Count, Images, Schedule, Seeds
+from equivar.verdicts import (
+    EXCESS,
+    NO_EXCESS,
+    SCORE,
+    Claim,
+    Component,
+    Runs,
+    Verdict,
+    difference,
+    gap,
+    judge,
+    judged,
+    not_judged,
+)
 
 AUGMENTATIONS = {
     "none": "no augmentation",
@@ -40,13 +53,23 @@ CLAIMS = {
         "Random crops and RandAugment raise translation equivariance in the middle, late and final "
         "parts.",
         "fig-augmentation-parts",
+        smallest=0.02,
+        why="a fiftieth of the scale: the paper's effects are some tenths",
+        unit="training runs",
     ),
     "4.4b": Claim(
         "Flips and CutMix do not, and CutMix lowers it in the middle part.",
         "fig-augmentation-parts",
+        smallest=0.05,
+        why="a margin: less than half of what random crops do",
+        unit="training runs",
     ),
     "4.4c": Claim(
-        "For translation, invariance and equivariance are equal.", "fig-augmentation-parts"
+        "For translation, invariance and equivariance are equal.",
+        "fig-augmentation-parts",
+        smallest=0.05,
+        why="a margin: not to be seen in the paper's figure",
+        unit="training runs",
     ),
 }
 
@@ -56,8 +79,7 @@ class Shifts(Schedule):
 
     data: a data set of `equivar.data`, or a split of one; train_images: how many of its
     training images, 0 for all; seeds: one network each and group; images: how many test images
-    are measured; shifts: in pixels, down and right; match: as in `equivar.measure`; margin: within
-    which scores count as equal (4.4b, 4.4c, 4.5b).
+    are measured; shifts: in pixels, down and right; match: as in `equivar.measure`.
     """
 
     data: str
@@ -66,7 +88,6 @@ class Shifts(Schedule):
     images: Images
     shifts: Annotated[tuple[Count, ...], Field(min_length=1)]
     match: str
-    margin: Positive
 
 
 class Parameters(Shifts):
@@ -133,73 +154,77 @@ def beside_reported(
     return replace(results, summary=summary)
 
 
-def claims(found: Results, p: Parameters, above_chance: bool = False) -> list[Verdict]:
-    """The verdicts on section 4.4, on scores as they are or on what is above chance."""
-    table = found.scores
-    return [
-        claim_4_4a(table, above_chance),
-        claim_4_4b(table, p.margin, above_chance),
-        claim_4_4c(table, p.margin, above_chance),
-    ]
+def claims(found: Results, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.4, on scores as they are or corrected for chance."""
+    every = (claim_4_4a, claim_4_4b, claim_4_4c)
+    return judged(every, found.scores, found.removed, corrected, ["augment", "seed"])
 
 
-def claim_4_4a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_4a(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Random crops and RandAugment raise translation equivariance (4.4, figure 6a).
 
     In the middle, late and final parts. The effect is the mean equivariance with the augmentation
-    minus that without; a comparison for each of the two and part. `table` has a column `augment`.
+    minus that without; a comparison for each of the two and part. `table` has a column `augment`;
+    column: what is judged.
     """
-    scores = Runs(table, "augment", above_chance)
+    scores = Runs(table, "augment", column)
     raised = [
-        _raise(scores, augment, part, above=0)
+        _change(scores, augment, part, above=0, smallest=CLAIMS["4.4a"].smallest)
         for augment in ("crop", "randaugment")
         for part in RAISED
     ]
-    return judge("4.4a", raised, above_chance)
+    return judge("4.4a", raised, note=scores.note)
 
 
-def claim_4_4b(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
+def claim_4_4b(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Flips and CutMix do not raise it, and CutMix lowers it in the middle part (4.4, figure 6a).
 
-    The effect is as in 4.4a, for the same parts. Up to `margin` it counts as none, and below zero
+    The effect is as in 4.4a, for the same parts. Up to the margin it counts as none, and below zero
     is no raise either; CutMix in the middle part must be below zero. `table`: as in 4.4a.
     """
-    scores = Runs(table, "augment", above_chance)
-    lowered = ("cutmix", "middle")
-    components = [
-        _raise(scores, augment, part, below=0 if (augment, part) == lowered else margin)
-        for augment in ("flip", "cutmix")
-        for part in RAISED
-    ]
-    return judge("4.4b", components, above_chance)
+    scores, margin = Runs(table, "augment", column), CLAIMS["4.4b"].smallest
+    components = []
+    for augment in ("flip", "cutmix"):
+        for part in RAISED:
+            lowered = (augment, part) == ("cutmix", "middle")
+            bounds = {"below": 0, "smallest": CLAIMS["4.4a"].smallest}
+            components.append(
+                _change(scores, augment, part, **(bounds if lowered else {"below": margin}))
+            )
+    return judge("4.4b", components, note=scores.note)
 
 
-def claim_4_4c(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
+def claim_4_4c(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """For translation, invariance and equivariance are equal (4.4, figure 6a).
 
-    The effect is a run's mean equivariance minus its mean invariance; within `margin` they count as
-    equal. A comparison for each augmentation and part. `table`: as in 4.4a.
+    The effect is a run's mean equivariance minus its mean invariance; corrected for chance, what
+    equivariance adds to invariance. Within the margin they count as equal. A comparison for each
+    augmentation and part. `table`: as in 4.4a.
     """
-    scores = Runs(table, "augment", above_chance)
+    scores = Runs(table, "augment", column if column == SCORE else EXCESS)
+    margin = CLAIMS["4.4c"].smallest
     components = [
-        mean(
-            f"{part} equivariance less invariance with {words}",
-            scores.sample(augment, {("equivariance", part): 1, ("invariance", part): -1}),
-            above=-margin,
-            below=margin,
+        gap(
+            scores, augment, f"{part} part, {words}", f"with {words}", part,
+            above=-margin, below=margin,
         )
         for augment, words in AUGMENTATIONS.items()
         for part in PARTS
-    ]
-    return judge("4.4c", components, above_chance)
+    ]  # fmt: skip
+    verdict = judge("4.4c", components, note=scores.note)
+    if scores.approximate and verdict.verdict != "supported":
+        return not_judged("4.4c", [NO_EXCESS])
+    return verdict
 
 
-def _raise(scores: Runs, augment: str, part: str, **side: float) -> Component:
+def _change(scores: Runs, augment: str, part: str, **bounds: float) -> Component:
+    words = AUGMENTATIONS[augment]
     return difference(
-        f"{part} equivariance with {AUGMENTATIONS[augment]} less that without",
+        f"{part} part, {words}",
+        f"with {words} translation equivariance in the {part} part is {{0}}, without {{1}}",
         scores.score(augment, "equivariance", part),
         scores.score("none", "equivariance", part),
-        **side,
+        **bounds,
     )
 
 

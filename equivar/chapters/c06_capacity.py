@@ -15,16 +15,22 @@ from equivar.chapters.c05_augmentations import Shifts, beside_reported, under_sh
 from equivar.names import BEFORE_POOLING
 from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Count
-from equivar.verdicts import Claim, Runs, Sample, Verdict, doubling, judge
+from equivar.verdicts import SCORE, Claim, Runs, Sample, Verdict, doubling, judge, judged
 
 CLAIMS = {
     "4.5a": Claim(
         "Wider networks have less translation equivariance.",
         "fig-capacity-parts",
+        smallest=0.01,
+        why="for each doubling of the width: .03 from the narrowest to the widest",
+        unit="training runs",
     ),
     "4.5b": Claim(
         "Their invariance in the final part is the same.",
         "fig-capacity-parts",
+        smallest=0.05,
+        why="a margin: not to be seen in the paper's figure",
+        unit="training runs",
     ),
 }
 
@@ -62,43 +68,52 @@ def tables(p: Parameters, store: Store | None = None) -> Results:
     return beside_reported(run_all(runs(p), store), "widening", networks, p.data)
 
 
-def claims(found: Results, p: Parameters, above_chance: bool = False) -> list[Verdict]:
-    """The verdicts on section 4.5, on scores as they are or on what is above chance."""
-    return [
-        claim_4_5a(found.scores, above_chance),
-        claim_4_5b(found.scores, p.margin, above_chance),
-    ]
+def claims(found: Results, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.5, on scores as they are or corrected for chance."""
+    every = (claim_4_5a, claim_4_5b)
+    return judged(every, found.scores, found.removed, corrected, ["widening", "seed"])
 
 
-def claim_4_5a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_5a(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Wider networks have less translation equivariance (4.5, figure 6b).
 
     The effect is the fall with each doubling of the width: the slope of a run's equivariance, its
     mean over the early, middle and late part, against log2 of the width, over all runs. `table`
-    has a column `widening`; its `width` is that of the maps.
+    has a column `widening`; its `width` is that of the maps. column: what is judged.
     """
     third = {("equivariance", part): 1 / len(BEFORE_POOLING) for part in BEFORE_POOLING}
-    words = "the fall of equivariance before pooling with each doubling of the width"
-    samples = _by_width(table, third, above_chance)
-    return judge("4.5a", [doubling(words, samples, scale=-1, above=0)], above_chance)
+    scores = Runs(table, "widening", column)
+    fall = doubling(
+        "the fall",
+        "with each doubling of the width translation equivariance before pooling falls (from {1} "
+        "in the narrowest networks to {0} in the widest)",
+        _by_width(scores, third),
+        scale=-1,
+        above=0,
+        smallest=CLAIMS["4.5a"].smallest,
+    )
+    return judge("4.5a", [fall], note=scores.note)
 
 
-def claim_4_5b(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
+def claim_4_5b(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """The invariance of the final part is the same for all widths (4.5, figure 6b).
 
     The effect is the change from the narrowest to the widest network, by the slope of a run's
-    final invariance against log2 of the width; within `margin` it counts as none. A difference
+    final invariance against log2 of the width; within the margin it counts as none. A difference
     that is no slope widens the interval. `table`: as in 4.5a.
     """
-    words = "the change of final invariance from the narrowest to the widest network"
-    samples = _by_width(table, {("invariance", "final"): 1}, above_chance)
-    doublings = np.log2(max(samples) / min(samples)) if samples else 0
-    change = doubling(words, samples, scale=doublings, above=-margin, below=margin)
-    return judge("4.5b", [change], above_chance)
+    scores, margin = Runs(table, "widening", column), CLAIMS["4.5b"].smallest
+    samples = _by_width(scores, {("invariance", "final"): 1})
+    change = doubling(
+        "the change",
+        "from the narrowest to the widest networks final invariance changes from {1} to {0}",
+        samples,
+        scale=np.log2(max(samples) / min(samples)) if samples else 0,
+        above=-margin,
+        below=margin,
+    )
+    return judge("4.5b", [change], note=scores.note)
 
 
-def _by_width(
-    table: pd.DataFrame, weights: dict[tuple[str, str], float], above_chance: bool
-) -> dict[float, Sample]:
-    scores = Runs(table, "widening", above_chance)
+def _by_width(scores: Runs, weights: dict[tuple[str, str], float]) -> dict[float, Sample]:
     return {width: scores.sample(width, weights) for width in scores.names}

@@ -5,6 +5,7 @@ The networks are those of chapter 03, and so are its parameters, runs and tables
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -13,194 +14,288 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from equivar.chapters.c03_accuracy import NEEDS, Compared, Parameters, marks, runs, tables
+from equivar.chapters.c03_accuracy import (
+    FIFTH,
+    NEEDS,
+    Compared,
+    Parameters,
+    marks,
+    runs,
+    tables,
+)
 from equivar.figures import CHANCE, COLOURS, WIDTH, shared_legend
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS, WITHOUT_CELLS, sort_of
 from equivar.verdicts import (
+    EXCESS,
     FAMILIES,
+    FEW,
+    SCORE,
     SE_95,
     Claim,
     Component,
     Networks,
     Verdict,
     contrast,
+    count_words,
+    difference,
     judge,
+    judged,
+    mean,
+    not_judged,
     rank,
 )
 
 __all__ = ["CLAIMS", "Parameters", "claims", "runs", "tables"]
 
 OTHERS = ("vit", "mixer")
-FAMILY_NEEDS = "it takes a CNN and a ViT or Mixer"
+FAMILY_NEEDS = f"It takes {FEW} networks of each family"
+TWENTIETH = "a twentieth of the scale: not to be seen in the paper's figure"
 CLAIMS = {
     "4.6a": Claim(
         "ViT and MLP-Mixer have less translation equivariance than CNNs in the early and middle "
         "parts.",
         "fig-architectures",
+        smallest=0.05,
+        why=TWENTIETH,
+        unit="networks",
     ),
     "4.6b": Claim(
         "Across architectures, translation invariance equals translation equivariance.",
         "fig-architectures",
+        smallest=0.05,
+        why=f"a margin: {TWENTIETH}",
+        unit="images, of the networks at hand",
     ),
     "4.6c": Claim(
         "ViT and MLP-Mixer have less rotation equivariance in intermediate parts than CNNs.",
         "fig-architectures",
+        smallest=0.05,
+        why=TWENTIETH,
+        unit="networks",
     ),
     "4.6d": Claim(
-        "In the final part the ViT has the most rotation equivariance.", "fig-architectures"
+        "In the final part the ViT has the most rotation equivariance.",
+        "fig-architectures",
+        smallest=0.05,
+        why=TWENTIETH,
+        unit="networks",
     ),
     "4.6e": Claim(
         "Early parts have features that are equivariant to rotation and not invariant, more than "
         "late parts.",
         "fig-architectures",
+        smallest=0.05,
+        why=TWENTIETH,
+        unit="networks",
     ),
     "4.6f": Claim(
         "Networks with much rotation equivariance inside have little in the final part.",
         "fig-architectures",
+        smallest=0.2,
+        why=FIFTH,
+        unit="networks",
     ),
 }
 
 
-def claims(found: Compared, p: Parameters, above_chance: bool = False) -> list[Verdict]:
-    """The verdicts on section 4.6, on scores as they are or on what is above chance."""
-    table = found.parts
-    return [
-        claim_4_6a(table, above_chance),
-        claim_4_6b(table, 0.05, above_chance),
-        claim_4_6c(table, above_chance),
-        claim_4_6d(table, above_chance),
-        claim_4_6e(table, above_chance),
-        claim_4_6f(table, above_chance),
-    ]
+def claims(found: Compared, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.6, on scores as they are or corrected for chance."""
+    every = (claim_4_6a, claim_4_6b, claim_4_6c, claim_4_6d, claim_4_6e, claim_4_6f)
+    return judged(
+        every, found.parts, found.removed, corrected, ["network"], replicates=found.replicates
+    )
 
 
-def claim_4_6a(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_6a(
+    table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
+) -> Verdict:
     """ViT and Mixer have less translation equivariance than CNNs in Early and Middle (figure 7).
 
-    The effect is the CNNs' mean equivariance minus the family's; a comparison for each family that
-    is there and part. `table`: rows of `Compared.parts`.
+    The effect is the CNNs' mean equivariance minus the family's; a comparison for each family and
+    part, over networks. `table`: rows of `Compared.parts`; column: what is judged; replicates: of
+    the table.
     """
-    return _less_than_cnns("4.6a", table, "shift", ("early", "middle"), above_chance)
+    networks = Networks(table, column, replicates)
+    return _less_than_cnns("4.6a", networks, "shift", ("early", "middle"))
 
 
-def claim_4_6b(table: pd.DataFrame, margin: float = 0.05, above_chance: bool = False) -> Verdict:
-    """For translation, invariance equals equivariance, up to `margin` (figure 7).
+def claim_4_6b(
+    table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
+) -> Verdict:
+    """For translation, invariance equals equivariance, within a margin (figure 7).
 
-    A comparison for each network and part.
+    A comparison for each network and part, over images. The effect is equivariance minus
+    invariance; corrected for chance, what equivariance adds to invariance.
     """
-    networks = Networks(table, above_chance)
+    networks = Networks(table, column if column == SCORE else EXCESS, replicates)
+    margin = CLAIMS["4.6b"].smallest
     components = [
-        contrast(
-            f"{part} equivariance less invariance of {name}",
-            networks,
-            _gap(name, "shift", part),
-            above=-margin,
-            below=margin,
-        )
+        _gap_over_images(networks, name, "shift", part, above=-margin, below=margin)
         for name in networks.names
         for part in PARTS
     ]
-    return judge("4.6b", components, above_chance, "it takes scores of every part")
+    return judge("4.6b", components, "It takes scores of every part", networks.note)
 
 
-def claim_4_6c(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_6c(
+    table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
+) -> Verdict:
     """ViT and Mixer have less rotation equivariance than CNNs before pooling (figure 7)."""
-    return _less_than_cnns("4.6c", table, "rotation", BEFORE_POOLING, above_chance)
+    networks = Networks(table, column, replicates)
+    return _less_than_cnns("4.6c", networks, "rotation", BEFORE_POOLING)
 
 
-def claim_4_6d(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_6d(
+    table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
+) -> Verdict:
     """In the final part the ViT has the most rotation equivariance (figure 7).
 
-    The effect is a ViT's score minus another network's; a comparison for each pair.
+    The effect is the ViTs' mean minus that of another family; a comparison for each, over networks.
     """
-    networks = Networks(table, above_chance)
-    place = ("rotation", "equivariance", "final")
-    components = [
-        contrast(
-            f"final rotation equivariance of {name} less that of {other}",
-            networks,
-            [(1, name, *place), (-1, other, *place)],
-            above=0,
-        )
-        for name in networks.of("vit")
-        for other in networks.names
-        if networks.family[other] != "vit"
-    ]
-    return judge("4.6d", components or [_nothing("no ViT")], above_chance, FAMILY_NEEDS)
+    networks = Networks(table, column, replicates)
+    pairs = [("vit", other) for other in FAMILIES if other != "vit"]
+    return _families("4.6d", networks, pairs, "rotation", ("final",))
 
 
-def claim_4_6e(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_6e(
+    table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
+) -> Verdict:
     """Early parts have equivariant features that are not invariant, more than late (figure 7).
 
-    For rotation. The effect is equivariance minus invariance, averaged over networks: above 0 in
-    the early part, and larger there than in the late part.
+    For rotation. The effect is a network's equivariance minus its invariance, or what the first
+    adds to the second: above 0 in the early part, and larger there than in the late part.
     """
-    networks = Networks(table, above_chance)
-    share = 1 / len(networks.names)
-    early = [t for name in networks.names for t in _gap(name, "rotation", "early", share)]
-    late = [t for name in networks.names for t in _gap(name, "rotation", "late", -share)]
-    words = "early rotation equivariance less invariance"
+    networks = Networks(table, column if column == SCORE else EXCESS, replicates)
+    bounds = {"above": 0, "smallest": CLAIMS["4.6e"].smallest}
+    early, late = (_gap(networks, "rotation", part) for part in ("early", "late"))
+    told = networks.sample(networks.names, early, "network")
+    later = networks.sample(networks.names, late, "network")
+    falls = networks.sample(networks.names, [*early, *_times(late, -1)], "network")
+    what = "rotation equivariance is larger than invariance by"
     components = [
-        contrast(words, networks, early, above=0),
-        contrast(f"{words}, less the same in the late part,", networks, early + late, above=0),
+        mean("early part", f"in the early part {what} {{0}}", told, unit="network", **bounds),
+        mean(
+            "early and late part",
+            f"{what} {{0}} in the early part and by {{1}} in the late",
+            falls,
+            [told, later],
+            unit="network",
+            **bounds,
+        ),
     ]
-    return judge("4.6e", components, above_chance, "it takes scores of both parts")
+    if _few(networks):
+        return not_judged("4.6e", _few(networks), FAMILY_NEEDS)
+    return judge("4.6e", components, FAMILY_NEEDS, networks.note)
 
 
-def claim_4_6f(table: pd.DataFrame, above_chance: bool = False) -> Verdict:
+def claim_4_6f(
+    table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
+) -> Verdict:
     """High rotation equivariance before pooling goes with a low one at the end (figure 7).
 
-    The effect is Spearman's correlation of the two over networks; the claim asks for below 0.
+    The effect is Spearman's correlation of the two over networks, turned round: above 0 where one
+    is high and the other low.
     """
-    networks = Networks(table, above_chance)
+    networks = Networks(table, column, replicates)
+    if _few(networks):
+        return not_judged("4.6f", _few(networks), FAMILY_NEEDS)
     inside = [networks.scores("rotation", "equivariance", part) for part in BEFORE_POOLING]
     final = networks.scores("rotation", "equivariance", "final")
-    words = "the rank correlation of rotation equivariance before pooling and in the final part"
-    one = rank(words, np.mean(inside, axis=0), final, below=0)
-    return judge("4.6f", [one], above_chance, NEEDS)
+    words = "the rank correlation of rotation equivariance before pooling with that in the final "
+    words += "part is"
+    bounds = {"below": 0, "smallest": CLAIMS["4.6f"].smallest}
+    one = rank("inside and final", words, np.mean(inside, axis=0), final, **bounds)
+    return judge("4.6f", [one], NEEDS, networks.note)
 
 
 def _less_than_cnns(
-    claim: str, table: pd.DataFrame, transforms: str, parts: tuple[str, ...], above_chance: bool
+    claim: str, networks: Networks, transforms: str, parts: tuple[str, ...]
 ) -> Verdict:
-    networks = Networks(table, above_chance)
-    cnns, there = networks.of("cnn"), [one for one in OTHERS if networks.of(one)]
+    return _families(claim, networks, [("cnn", one) for one in OTHERS], transforms, parts)
+
+
+def _families(
+    claim: str,
+    networks: Networks,
+    pairs: Sequence[tuple[str, str]],
+    transforms: str,
+    parts: tuple[str, ...],
+) -> Verdict:
+    """Whether the first family of each pair has more equivariance than the second, in each part.
+
+    Where a family has fewer than two networks nothing is said of families; what one network has
+    beside the mean of the CNNs is said of that network, over images.
+    """
+    few, what = _few(networks), f"{SORTS[transforms]} equivariance"
+    if few:
+        verdict = not_judged(claim, few, FAMILY_NEEDS)
+        alone = [
+            _beside_cnns(networks, networks.of(family)[0], transforms, part).sentence()
+            for family in OTHERS
+            for part in parts
+            if len(networks.of(family)) == 1
+            and not _beside_cnns(networks, networks.of(family)[0], transforms, part).lacking
+        ]
+        return replace(verdict, reason=" ".join([verdict.reason, *alone]))
     components = [
-        contrast(
-            f"{part} {SORTS[transforms]} equivariance of the CNNs less that of the "
-            f"{FAMILIES[family]}",
-            networks,
-            _mean(cnns, 1, transforms, part) + _mean(networks.of(family), -1, transforms, part),
+        difference(
+            f"{part} part, {FAMILIES[one]} and {FAMILIES[other]}",
+            f"{part} {what} is {{0}} in {FAMILIES[one]} and {{1}} in {FAMILIES[other]}",
+            *(
+                networks.sample(
+                    networks.of(family), [(1, transforms, "equivariance", part)], FAMILIES[family]
+                )
+                for family in (one, other)
+            ),
+            unit="network",
             above=0,
+            smallest=CLAIMS[claim].smallest,
         )
-        for family in there
+        for one, other in pairs
         for part in parts
-        if cnns
     ]
-    absent = [FAMILIES[family] for family in OTHERS if family not in there]
-    lacking = _nothing(*(f"no {name}" for name in absent or ["CNN"]))
-    verdict = judge(claim, components or [lacking], above_chance, FAMILY_NEEDS)
-    if components and absent:
-        without = f"without a {absent[0]} in the table: "
-        verdict = replace(verdict, reason=without + verdict.reason)
-    return verdict
+    return judge(claim, components, FAMILY_NEEDS, networks.note)
 
 
-def _mean(names: list[str], sign: int, transforms: str, part: str):
-    return [(sign / len(names), name, transforms, "equivariance", part) for name in names]
+def _few(networks: Networks) -> list[str]:
+    """The families of which there are too few networks, in words."""
+    counts = {words: len(networks.of(family)) for family, words in FAMILIES.items()}
+    return [f"{count_words(count, words[:-1])}" for words, count in counts.items() if count < FEW]
 
 
-def _gap(name: str, transforms: str, part: str, weight: float = 1):
-    """Equivariance less invariance."""
-    return [
-        (weight, name, transforms, "equivariance", part),
-        (-weight, name, transforms, "invariance", part),
-    ]
+def _beside_cnns(networks: Networks, name: str, transforms: str, part: str) -> Component:
+    """One network's equivariance minus the mean of the CNNs, over images."""
+    cnns, place = networks.of("cnn"), (transforms, "equivariance", part)
+    terms = [(1, name, *place), *((-1 / len(cnns), one, *place) for one in cnns)]
+    own = networks.score(name, *place)
+    others = float(np.mean([networks.score(one, *place) for one in cnns])) if cnns else np.nan
+    words = f"{part} {SORTS[transforms]} equivariance is {{0}} in {name} alone and {{1}} in the "
+    words += f"{len(cnns)} CNNs"
+    return contrast(f"{part} part", words, networks, terms, (own, others))
 
 
-def _nothing(*lacking: str) -> Component:
-    """A component that can not be taken."""
-    return Component("", np.nan, np.nan, np.nan, 0, lacking)
+def _gap_over_images(
+    networks: Networks, name: str, transforms: str, part: str, **bounds: float
+) -> Component:
+    """One network's equivariance minus its invariance, over images."""
+    terms = [(weight, name, *place) for weight, *place in _gap(networks, transforms, part)]
+    levels = [networks.score(name, transforms, kind, part) for kind in reversed(KINDS)]
+    words = f"{part} translation equivariance of {name} is {{0}} and its invariance {{1}}"
+    if networks.column == EXCESS:
+        words = f"{part} translation equivariance of {name} adds {{0}} to its invariance"
+    return contrast(f"{part} part of {name}", words, networks, terms, levels, **bounds)
+
+
+def _gap(networks: Networks, transforms: str, part: str) -> list[tuple]:
+    """Equivariance minus invariance, or what the first adds to the second."""
+    equivariance = (1, transforms, "equivariance", part)
+    if networks.column == EXCESS:
+        return [equivariance]
+    return [equivariance, (-1, transforms, "invariance", part)]
+
+
+def _times(terms: list[tuple], factor: float) -> list[tuple]:
+    return [(factor * weight, *place) for weight, *place in terms]
 
 
 def architecture_profiles(parts: pd.DataFrame) -> Figure:

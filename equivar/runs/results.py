@@ -37,6 +37,11 @@ class Results:
         return self.tables["scores"]
 
     @property
+    def removed(self) -> pd.DataFrame | None:
+        """Means by part with mean maps taken away; None where no run has been measured so."""
+        return self.tables.get("removed")
+
+    @property
     def history(self) -> pd.DataFrame:
         """Rows of `training.train`."""
         return self.tables["history"]

@@ -10,22 +10,26 @@ from math import nan
 
 from equivar.verdicts.verdict import Claim, Verdict
 
-SETTLED = ("supported", "contradicted")
+SETTLED = ("supported", "contradicted", "negligible")
 OPPOSITE = {"supported": "contradicted", "contradicted": "supported"}
 CLAIMS = {  # of no chapter, but of all
-    "B2": Claim("The paper's claims keep their verdict when they are judged above chance."),
+    "B2": Claim("The paper's claims keep their verdict when scores are corrected for chance."),
 }
 
 
-def claim_b2(worded: Iterable[Verdict], above_chance: Iterable[Verdict]) -> Verdict:
-    """The paper's claims keep their verdict when they are judged above chance.
+def claim_b2(worded: Iterable[Verdict], corrected: Iterable[Verdict]) -> Verdict:
+    """The paper's claims keep their verdict when scores are corrected for chance.
 
-    Both of as many chapters as there are. Claims without a verdict on
-    either side are left out.
+    Both of as many chapters as there are. Claims that are not the paper's, and those without a
+    verdict on either side, are left out.
     """
-    above = {one.claim: one.verdict for one in above_chance}
-    pairs = {one.claim: (one.verdict, above.get(one.claim, "not judged")) for one in worded}
-    return kept("B2", pairs, "above chance")
+    other = {one.claim: one.verdict for one in corrected}
+    pairs = {
+        one.claim: (one.verdict, other.get(one.claim, "not judged"))
+        for one in worded
+        if not one.claim.startswith("B")
+    }
+    return kept("B2", pairs, "when scores are corrected for chance")
 
 
 def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
@@ -36,7 +40,7 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     """
     judged = {name: pair for name, pair in pairs.items() if "not judged" not in pair}
     if not judged:
-        return Verdict(claim, nan, nan, nan, "not judged", f"no claim has two verdicts {where}")
+        return Verdict(claim, nan, nan, nan, "not judged", f"No claim has two verdicts {where}.")
     turned = [name for name, (one, other) in judged.items() if OPPOSITE.get(one) == other]
     changed = [name for name, (one, other) in judged.items() if one != other]
     share = 1 - len(changed) / len(judged)
@@ -48,4 +52,4 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     won = [name for name in changed if judged[name][0] not in SETTLED]
     reason += f"; no longer settled: {', '.join(lost)}" if lost else ""
     reason += f"; settled only there: {', '.join(won)}" if won else ""
-    return Verdict(claim, share, nan, nan, verdict, reason)
+    return Verdict(claim, share, nan, nan, verdict, f"{reason}.")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special, stats
 
 from equivar.verdicts.components import Component
-from equivar.verdicts.verdict import LEVEL
+from equivar.verdicts.verdict import LEVEL, count_words
 
 FEWEST = 4  # networks: three have no interval
 EXACT = 8  # up to so many networks all orders are tried
@@ -18,9 +18,7 @@ ORDERS = 9999  # of more, that many random ones
 
 @dataclass(frozen=True)
 class Rank(Component):
-    """A component whose effect is a rank correlation over `runs` networks."""
-
-    unit: str = "networks"
+    """A component whose effect is a rank correlation over `count` networks."""
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """By Fisher's z, with the variance of Bonett and Wright (2000).
@@ -28,16 +26,15 @@ class Rank(Component):
         Networks in perfect order are taken as one exchange of neighbours away from it: so few can
         not show a correlation of exactly 1.
         """
-        nearest = 1 - 12 / (self.runs * (self.runs**2 - 1))
+        n = self.count
+        nearest = 1 - 12 / (n * (n**2 - 1))
         rho = min(max(self.effect, -nearest), nearest)
-        half = special.ndtri((1 + level) / 2) * sqrt((1 + rho**2 / 2) / (self.runs - 3))
+        half = special.ndtri((1 + level) / 2) * sqrt((1 + rho**2 / 2) / (n - 3))
         low, high = tanh(atanh(rho) - half), tanh(atanh(rho) + half)
         return min(low, self.effect), max(high, self.effect)
 
 
-def rank(
-    words: str, x: np.ndarray, y: np.ndarray, above: float = -np.inf, below: float = np.inf
-) -> Rank:
+def rank(name: str, words: str, x: np.ndarray, y: np.ndarray, **bounds: float) -> Rank:
     """The rank correlation of x and y, a value for each network; ties share their mean rank.
 
     Pairs with a NaN are left out. Lacking: fewer than four networks, or values that are all equal.
@@ -46,11 +43,12 @@ def rank(
     x, y = x[there], y[there]
     lacking = []
     if len(x) < FEWEST:
-        lacking = [f"{len(x)} networks with a top-1" if len(x) else "no network with a top-1"]
+        lacking = [count_words(len(x), "network") + " with both values"]
     elif np.ptp(x) == 0 or np.ptp(y) == 0:
         lacking = ["networks that do not differ"]
     rho = nan if lacking else float(stats.spearmanr(x, y).statistic)
-    return Rank(words, rho, nan, nan, len(x), tuple(lacking), above, below)
+    over = count_words(len(x), "network")
+    return Rank(name, words, rho, nan, nan, over, lacking=tuple(lacking), count=len(x), **bounds)
 
 
 def p_value(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:

@@ -14,19 +14,19 @@ from pandas.io.formats.style import Styler
 from equivar.verdicts.verdict import COLOURS, SIGNS, Verdict
 
 VARIABLE = "EQUIVAR_VERDICTS"  # the file that verdicts are written to, where it is set
-WAYS = {"worded": "as worded", "above": "above chance"}  # to judge a claim
+WAYS = {"worded": "as worded", "corrected": "corrected for chance"}  # to judge a claim
 LIGHT = ("inconclusive", "not judged")
 
 
-def report(verdicts: Sequence[Verdict], above_chance: Sequence[Verdict] = ()) -> Styler:
+def report(verdicts: Sequence[Verdict], corrected: Sequence[Verdict] = ()) -> Styler:
     """The verdicts of a chapter as a table, and as JSON in the file that EQUIVAR_VERDICTS names.
 
     From there the pages of the book, the README and claims.csv take them; tools/run_notebook.py
     names a file beside the executed chapter. Without the variable nothing is written.
 
-    above_chance: the same claims judged on what scores are above chance, where there are such.
+    corrected: the same claims judged on scores corrected for chance, where there are such.
     """
-    others = {one.claim: one for one in above_chance}
+    others = {one.claim: one for one in corrected}
     rows = [
         (way, verdict)
         for one in verdicts

@@ -10,6 +10,8 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
+from equivar.verdicts.corrected import EXCESS, SCORE, note_of, values_of
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -32,28 +34,39 @@ class Runs:
 
     A run's score of a part is its mean over the part's layers and the transformations, rows that
     are NaN left out. `group` is the column that tells sorts of runs apart, `seed` the runs of a
-    sort. ValueError for a column that the table does not have.
+    sort. column: what is judged, of `equivar.verdicts.corrected`. ValueError for a column that the
+    table does not have.
     """
 
-    def __init__(self, table: pd.DataFrame, group: str, above_chance: bool = False):
-        wanted = [group, "kind", "part", "seed", "score", *(["chance"] if above_chance else [])]
-        missing = [column for column in wanted if column not in table.columns]
+    def __init__(self, table: pd.DataFrame, group: str, column: str = SCORE):
+        wanted = [group, "kind", "part", "seed"]
+        missing = [one for one in wanted if one not in table.columns]
         if missing:
             raise ValueError(
                 f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
             )
         table = table[table[group].notna()]  # rows of other chapters
-        scores = table["score"] - table["chance"] if above_chance else table["score"]
+        found = values_of(table, column, [group, "seed"])
+        scores, old = found.values, found.approximate
+        exact = table[~old & scores.notna()].groupby(group)["seed"].nunique()
+        if column == EXCESS and old.any() and (exact.reindex(table[group].unique()) > 1).all():
+            table, scores = table[~old], scores[~old]  # those that were measured channel by channel
+        self.group, self.column = group, column
+        self.approximate = bool(old.loc[table.index].any())
         cells: dict[tuple[object, str, str], dict[object, list[float]]] = {}
-        columns = [table[column].tolist() for column in wanted[:4]]
+        columns = [table[one].tolist() for one in wanted]
         for name, kind, part, seed, score in zip(*columns, scores.tolist(), strict=True):
             cells.setdefault((name, kind, part), {}).setdefault(seed, []).append(score)
-        self.group = group
         # {(group, kind, part): {seed: score}}
         self._scores = {
             place: {seed: _mean(of) for seed, of in runs.items()} for place, runs in cells.items()
         }
         self.names = sorted({name for name, *_ in cells})
+
+    @property
+    def note(self) -> str:
+        """What is said first of a verdict on corrected scores."""
+        return note_of(self.column, self.approximate)
 
     def sample(self, name: object, weights: Mapping[tuple[str, str], float]) -> Sample:
         """The weighted sum of scores, {(kind, part): weight}, of each run that has them all."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?", "not judged": "–"}
+SIGNS = {
+    "supported": "✓",
+    "contradicted": "✗",
+    "negligible": "≈",
+    "inconclusive": "?",
+    "not judged": "–",
+}
 VERDICTS = tuple(SIGNS)
 COLOURS = {  # the badges of book/_static/book.css have the same
     "supported": "#007A5A",
     "contradicted": "#B34700",
+    "negligible": "#4A5F7F",
     "inconclusive": "#D0D0D0",
     "not judged": "#F2F2F2",
 }
@@ -25,11 +33,16 @@ RESOLUTION = 1e-7  # of single precision, in which scores are measured
 class Claim:
     """What is claimed, in the words of this book, and the name of the figure that shows it.
 
-    built_in: it holds by construction, so that no run can tell anything new of it.
+    smallest: the smallest effect of interest; for a claim that two things are equal, the margin
+    within which they are. why: the reason for it. unit: what a verdict generalises to. built_in: it
+    holds by construction, so that no run can tell anything new of it.
     """
 
     words: str
     figure: str = ""
+    smallest: float = math.nan
+    why: str = ""
+    unit: str = ""
     built_in: bool = False
 
 
@@ -37,7 +50,8 @@ class Claim:
 class Verdict:
     """What a run says about a claim: `effect` in the paper's direction, with its interval.
 
-    All three are NaN where the verdict is `not judged`.
+    All three are NaN where the verdict is `not judged`. reason: a sentence. count: how many runs or
+    networks of each group the interval is over; 0 where it is over something else.
     """
 
     claim: str
@@ -46,16 +60,22 @@ class Verdict:
     high: float
     verdict: str
     reason: str
+    count: int = 0
 
     def __str__(self) -> str:
         return f"{self.claim} {self.verdict}: {self.reason}"
 
 
-def greater_than_zero(low: float, high: float) -> str:
-    """The verdict on an effect that the paper says is positive."""
-    if low > 0:
+def directional(low: float, high: float, smallest: float, above: float = 0.0) -> str:
+    """The verdict on an effect that the paper says is above `above`.
+
+    `negligible` first, where the whole interval lies within -smallest to smallest.
+    """
+    if -smallest <= low and high <= smallest:
+        return "negligible"
+    if low > above:
         return "supported"
-    return "contradicted" if high < 0 else "inconclusive"
+    return "contradicted" if high < above else "inconclusive"
 
 
 def within_margin(low: float, high: float, margin: float) -> str:
@@ -81,11 +101,25 @@ def bootstrap(statistic: Callable[..., float], samples: list, seed: int) -> tupl
     return float(interval.low), float(interval.high)
 
 
-def interval_words(low: float, high: float, digits: int = 2) -> str:
-    """The interval, as reasons tell it."""
-    return f"95 % interval {low:.{digits}f} to {high:.{digits}f}"
+def digits_for(*values: float) -> int:
+    """How many decimals a sentence has: two, or three where its interval is small."""
+    known = [abs(value) for value in values if math.isfinite(value)]
+    return 3 if known and max(known) < 0.095 else 2
+
+
+def effect_words(effect: float, low: float, high: float, digits: int | None = None) -> str:
+    """An effect with its 95 % interval, as in "+0.16 [0.14, 0.18]"."""
+    digits = digits_for(effect, low, high) if digits is None else digits
+    return f"{effect:+z.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}]"
 
 
 def bound_words(value: float) -> str:
     """A small bound, rounded up to a power of ten."""
     return f"{10.0 ** np.ceil(np.log10(max(value, RESOLUTION))):g}"
+
+
+def count_words(count: int, unit: str) -> str:
+    """A number of things, in words up to ten: "three runs"."""
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    plural = unit if count == 1 else f"{unit}s"
+    return f"{words[count] if count < len(words) else count} {plural}"

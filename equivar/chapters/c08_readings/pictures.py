@@ -93,8 +93,11 @@ def chance_curves(noise: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     return fig
 
 
-def verdict_grid(worded: pd.DataFrame, above_chance: pd.DataFrame) -> Figure:
-    """The verdict on each claim under each reading, as worded and above chance.
+DARK = ("supported", "contradicted", "negligible")  # verdicts on a dark ground
+
+
+def verdict_grid(worded: pd.DataFrame, corrected: pd.DataFrame) -> Figure:
+    """The verdict on each claim under each reading, as worded and corrected for chance.
 
     Both of a section, as `verdicts_by_reading` gives them.
     """
@@ -102,14 +105,14 @@ def verdict_grid(worded: pd.DataFrame, above_chance: pd.DataFrame) -> Figure:
     claims = list(dict.fromkeys(worded["claim"]))
     height = 1.5 + 0.27 * len(readings)
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, height), sharey=True)
-    titles = ("as worded", "above chance")
-    for ax, title, table in zip(axes, titles, (worded, above_chance), strict=True):
+    titles = ("as worded", "corrected for chance")
+    for ax, title, table in zip(axes, titles, (worded, corrected), strict=True):
         for row in table.itertuples():
             x, y = claims.index(row.claim), readings.index(row.reading)
             ax.add_patch(
                 plt.Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, color=COLOURS[row.verdict])
             )
-            dark = row.verdict in ("supported", "contradicted")
+            dark = row.verdict in DARK
             ax.text(x, y, SIGNS[row.verdict], ha="center", va="center", fontsize="small",
                     color="white" if dark else "black")  # fmt: skip
         ax.set(title=title, xticks=range(len(claims)), yticks=range(len(readings)))
@@ -124,7 +127,7 @@ def verdict_grid(worded: pd.DataFrame, above_chance: pd.DataFrame) -> Figure:
             Patch(color=COLOURS[name], label=f"{sign}  {name}") for name, sign in SIGNS.items()
         ],
         loc="outside lower center",
-        ncols=4,
+        ncols=5,
     )
     return fig
 

@@ -7,7 +7,6 @@ Tables are rows of `equivar.orbits` for many networks, with a column `network`; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Annotated
 
@@ -27,6 +26,7 @@ from equivar.chapters.c10_orbits.pictures import (
 from equivar.chapters.c10_orbits.planted import false_discoveries, planted_example
 from equivar.chapters.c10_orbits.searched import Searched, filters_in, picture_along
 from equivar.orbits import FIRST, MATCHINGS, shares
+from equivar.orbits.decision import WEIGHTS
 from equivar.runs import Measurement, Results, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained, of_row
 from equivar.runs.parameters import TRAIN, Count, NetworkRow, Schedule, Seed, of_this_profile
@@ -36,9 +36,10 @@ from equivar.verdicts import (
     Component,
     Sample,
     Verdict,
+    count_words,
     difference,
-    greater_than_zero,
-    interval_words,
+    directional,
+    effect_words,
     judge,
     mean,
     not_judged,
@@ -68,21 +69,30 @@ __all__ = [
 
 EARLY, LATE = (FIRST, "early"), ("late",)
 ANYWHERE = (FIRST, "early", "middle", "late")
-NETWORKS_NEEDED = "it takes two networks"
+NETWORKS_NEEDED = "It takes two networks"
 Searchable = Annotated[int, Field(ge=20, strict=True)]  # images, as `equivar.orbits` asks for
 CLAIMS = {
     "B4": Claim(
         "The share of channels that turn into one another in groups of four falls with depth.",
         "fig-orbit-shares",
+        smallest=0.02,
+        why="a fiftieth of the channels: about one of a layer of 64",
+        unit="networks",
     ),
     "B5": Claim(
         "A task that asks for invariance makes more invariant channels, one that asks for "
         "equivariance more orbits.",
         "fig-orbit-shares",
+        smallest=0.05,
+        why="a twentieth of the channels: one of a layer of 20",
+        unit="training runs",
     ),
     "B6": Claim(
         "Networks trained on ImageNet have orbits among the filters of their first layer.",
         "fig-orbit-filters",
+        smallest=0.1,
+        why="a tenth of the networks",
+        unit="networks",
     ),
 }
 
@@ -143,14 +153,22 @@ def claim_b4(table: pd.DataFrame) -> Verdict:
     """The share of channels in orbits falls with depth.
 
     The effect is a network's mean share over its first convolution and early layers, minus that
-    over its late ones; the interval is over networks.
+    over its late ones; the interval is over networks. The seeds of one network are one network.
     """
-    found = _shares(table, ["network"])
-    early, late = (_by_run(found, "orbit", parts, ["network"]) for parts in (EARLY, LATE))
+    table = table.assign(network=_without_seed(table["network"]), run=table["network"])
+    found = _shares(table, ["network", "run"])
+    early, late = (_by_network(found, parts) for parts in (EARLY, LATE))
     falls = (early - late).dropna()
-    words = "the share of early channels in orbits less that of late ones"
-    component = mean(words, _sample(falls, "networks with early and late layers"), above=0)
-    return judge("B4", [replace(component, unit="networks")], needs=NETWORKS_NEEDED)
+    component = mean(
+        "early and late",
+        "the share of channels in orbits is {0} in early layers and {1} in late ones",
+        _sample(falls, "networks with early and late layers"),
+        [_sample(one[falls.index], "networks") for one in (early, late)],
+        unit="network",
+        above=0,
+        smallest=CLAIMS["B4"].smallest,
+    )
+    return judge("B4", [component], needs=NETWORKS_NEEDED)
 
 
 def claim_b5(table: pd.DataFrame) -> Verdict:
@@ -161,30 +179,38 @@ def claim_b5(table: pd.DataFrame) -> Verdict:
     """
     found = _shares(table, ["task", "seed"])
     asked = (("rot-inv", "fixed"), ("rot-eq", "orbit"))
-    components = [_change(found, task, kind, ANYWHERE, above=0) for task, kind in asked]
+    bounds = {"above": 0, "smallest": CLAIMS["B5"].smallest}
+    components = [_change(found, task, kind, ANYWHERE, **bounds) for task, kind in asked]
     return judge("B5", components)
 
 
 def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
     """First convolutions of networks trained on ImageNet have orbits, more than chance gives.
 
-    The effect is the share of networks where one is found, minus `rate`, the share where chance
-    would give one; the interval is that of Clopper and Pearson, over networks.
+    The effect is the share of networks where one is found, minus the share where chance would give
+    a false one; the interval is that of Clopper and Pearson, over networks. Chance: where N cycles
+    are found at a false discovery rate of `rate`, a quarter of which orbits may take, N rate / 4
+    false orbits are expected at most, and any with the probability 1 - exp(-N rate / 4).
     """
     first = _matched(table)
     first = first[first["part"] == FIRST]
-    has = (first["found"].astype(bool) & (first["kind"] == "orbit")).groupby(first["network"]).any()
+    found = first["found"].astype(bool)
+    has = (found & (first["kind"] == "orbit")).groupby(first["network"]).any()
     if len(has) < 2:
         return not_judged("B6", [f"{len(has)} of them"], NETWORKS_NEEDED)
+    cycles = found.groupby(first["network"]).sum().clip(lower=1)
+    chance = float((1 - np.exp(-rate * WEIGHTS[4] * cycles)).mean())
     test = stats.binomtest(int(has.sum()), len(has))
     interval = test.proportion_ci(LEVEL, method="exact")
-    low, high = float(interval.low) - rate, float(interval.high) - rate
+    effect = float(has.mean()) - chance
+    low, high = float(interval.low) - chance, float(interval.high) - chance
     reason = (
-        f"orbits in the first convolution of {has.sum()} of {len(has)} networks, where chance "
-        f"gives them in {rate:.0%}; the share above that is {has.mean() - rate:.2f}, "
-        f"{interval_words(low, high)}"
+        f"Orbits are found in the first convolution of {has.sum()} of {len(has)} networks, a share "
+        f"of {has.mean():.2f}, where chance would give one in {chance:.2f}: "
+        f"{effect_words(effect, low, high)}, {count_words(len(has), 'network')}."
     )
-    return Verdict("B6", float(has.mean()) - rate, low, high, greater_than_zero(low, high), reason)
+    verdict = directional(low, high, CLAIMS["B6"].smallest)
+    return Verdict("B6", effect, low, high, verdict, reason, len(has))
 
 
 def task_changes(table: pd.DataFrame) -> pd.DataFrame:
@@ -254,7 +280,7 @@ def _measured(p: Parameters, name: str, network, data: str, images: int) -> Meas
 
 
 def _change(
-    found: pd.DataFrame, task: str, kind: str, parts: Sequence[str], above: float = -np.inf
+    found: pd.DataFrame, task: str, kind: str, parts: Sequence[str], **bounds: float
 ) -> Component:
     """A task's share of a kind minus that of the plain task."""
     by_run = _by_run(found, kind, parts, ["task", "seed"])
@@ -264,8 +290,18 @@ def _change(
     )
     words = {"fixed": "fixed channels", "pair": "channels in pairs", "orbit": "channels in orbits"}
     names = c04_tasks.TASKS
-    said = f"the share of {words[kind]} in {names[task]} less that in {names['plain']}"
-    return difference(said, one, plain, above=above)
+    said = f"the share of {words[kind]} is {{0}} in {names[task]} and {{1}} in {names['plain']}"
+    return difference(f"{words[kind]} in {names[task]}", said, one, plain, **bounds)
+
+
+def _without_seed(names: pd.Series) -> pd.Series:
+    """The names of networks without what tells their seeds apart."""
+    return names.str.replace(r", seed \d+$", "", regex=True)
+
+
+def _by_network(found: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
+    """The mean share of orbits in some parts of each network, a mean over its seeds."""
+    return _by_run(found, "orbit", parts, ["network", "run"]).groupby("network").mean()
 
 
 def _matched(table: pd.DataFrame) -> pd.DataFrame:
