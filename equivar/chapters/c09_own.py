@@ -105,7 +105,7 @@ def tables(p: Parameters) -> OwnNetwork:
     """
     network = networks.load(p.network, p.weights, options=p.options, seed=p.seed)
     network = network.with_input(size=p.size or None)
-    images = open_images(p.images, network.input, p.count, p.batch_size)
+    images = open_images(p.images, network.input, p.count, p.batch_size, order=p.seed)
     transforms = parse_transforms(p.transforms)
     options = {"layers": list(p.layers) or None, "match": p.match, "device": networks.fastest()}
     table = measured(network, images, transforms, **options)
@@ -155,18 +155,19 @@ def measured(
 
 
 def by_part(table: pd.DataFrame) -> pd.DataFrame:
-    """Means by sort of transformation and part: score, 95 % half interval and chance of both kinds.
+    """Means by sort of transformation and part, of both kinds.
 
-    Rows (transforms, part), columns (kind, value).
+    The score with its 95 % half interval, chance, and the score corrected for it; of equivariance
+    also what it adds to invariance. Rows (transforms, part), columns (kind, value).
     """
     sort = table["transform"].map(sort_of) + "s"
     summary = summarise(table.assign(transforms=sort), by=["transforms", "part"])
     summary["±"] = SE_95 * summary["se"]
-    wide = summary.pivot(
-        index=["transforms", "part"], columns="kind", values=["score", "±", "chance"]
-    )
+    values = ["score", "±", "chance", "corrected", "excess"]
+    wide = summary.pivot(index=["transforms", "part"], columns="kind", values=values)
     order = list(dict.fromkeys(zip(summary["transforms"], summary["part"], strict=True)))
-    columns = [(value, kind) for kind in KINDS for value in ("score", "±", "chance")]
+    columns = [(value, kind) for kind in KINDS for value in values]
+    columns.remove(("excess", "invariance"))
     wide = wide.loc[sorted(order, key=lambda row: row[0]), columns].swaplevel(axis=1)
     return wide.rename_axis(columns=(None, None)).astype(float)
 

@@ -109,6 +109,7 @@ def images_of(arguments: argparse.Namespace, network: networks.Network):
         arguments.count,
         arguments.batch_size,
         arguments.skip_unreadable,
+        order=arguments.seed,
     )
 
 

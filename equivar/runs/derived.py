@@ -38,4 +38,8 @@ class Derived:
             data = base.load("test").subset(self.images)
             return trained_network(base, store), data.normalised(), input_of(data)
         model, wanted = base.network.load(store)
-        return model, open_images(base.data, wanted, self.images, base.batch_size), wanted
+        return (
+            model,
+            open_images(base.data, wanted, self.images, base.batch_size, order=base.order),
+            wanted,
+        )

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 
 from equivar.chapters import c04_tasks, c05_augmentations
 from equivar.chapters.c08_readings.chance import best_of, chance_of_best
+from equivar.chapters.c08_readings.checks import Checked, check_profiles
 from equivar.chapters.c08_readings.pictures import (
     chance_curves,
     chance_shares,
@@ -28,7 +29,7 @@ from equivar.names import sort_of
 from equivar.networks import fastest
 from equivar.runs import Derived, Made, Measurement, Results, Spec, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained
-from equivar.runs.parameters import Images, Schedule, Seed, of_this_profile
+from equivar.runs.parameters import Count, Images, Schedule, Seed, of_this_profile
 from equivar.runs.spec import MEASURE_DEFAULTS, moved_defaults
 from equivar.transforms import parse_transforms
 from equivar.verdicts import Claim, Runs, Verdict, judge, kept, mean
@@ -36,6 +37,7 @@ from equivar.verdicts import Claim, Runs, Verdict, judge, kept, mean
 __all__ = [
     "CLAIMS",
     "OPTIONS",
+    "Checked",
     "Parameters",
     "Reread",
     "Tables",
@@ -43,6 +45,7 @@ __all__ = [
     "chance_curves",
     "chance_of_best",
     "chance_shares",
+    "check_profiles",
     "claim_b1",
     "claim_b3",
     "claims",
@@ -86,6 +89,7 @@ class Parameters(Schedule):
     transforms: of that network, as `equivar.transforms.parse_transforms` reads them. tasks,
     augmentations: parameters of chapters 04 and 05, whose networks are measured again under each
     reading; paddings: of the 7-layer CNN; shifts, shift_images: of the networks of chapter 05.
+    sizes: sides of the images on which the one network is measured as well.
     """
 
     network: str
@@ -100,6 +104,7 @@ class Parameters(Schedule):
     augmentations: c05_augmentations.Parameters
     shifts: tuple[str, ...]
     shift_images: Images
+    sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
     seed: Seed
 
     _profile = field_validator("tasks", "augmentations", mode="before")(of_this_profile)
@@ -148,12 +153,14 @@ class Tables:
 
     grid: one network's scores by layer under every combination, with a column for each option of
     `OPTIONS`. tasks, augmentations: the networks of chapters 04 and 05 under each reading, whose
-    scores have the column `reading`; other paddings are readings too.
+    scores have the column `reading`; other paddings are readings too. checks: the one network
+    under four more readings, with the columns `check` and `reading`.
     """
 
     grid: pd.DataFrame
     tasks: Results
     augmentations: Results
+    checks: pd.DataFrame
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -163,7 +170,7 @@ class Tables:
 
 def runs(p: Parameters) -> list[Stored]:
     """One network under every combination; those of chapters 04 and 05 under each choice."""
-    return [_grid(p), *_task_networks(p), *_augmented_networks(p)]
+    return [_grid(p), _checks(p), *_task_networks(p), *_augmented_networks(p)]
 
 
 def tables(p: Parameters, store: Store | None = None) -> Tables:
@@ -173,6 +180,7 @@ def tables(p: Parameters, store: Store | None = None) -> Tables:
         run_all([_grid(p)], store).scores.merge(options.reset_index(), on="reading"),
         run_all(_task_networks(p), store),
         run_all(_augmented_networks(p), store),
+        run_all([_checks(p)], store).tables["checks"],
     )
 
 
@@ -271,7 +279,20 @@ def combinations(options: Sequence[str] = OPTIONS) -> dict[str, dict[str, str]]:
 
 
 def _grid(p: Parameters) -> Reread:
-    base = Measurement(
+    return Reread(
+        base=_one_network(p),
+        readings=combinations(),
+        transforms=p.transforms,
+        images=p.measured,
+    )
+
+
+def _checks(p: Parameters) -> Checked:
+    return Checked(base=_one_network(p), transforms=p.transforms, images=p.measured, sizes=p.sizes)
+
+
+def _one_network(p: Parameters) -> Measurement:
+    return Measurement(
         experiment="readings",
         groups={"network": p.network},
         network=given_or_trained(p.network, p.weights, p, p.train_data, p.images, p.seed),
@@ -279,7 +300,6 @@ def _grid(p: Parameters) -> Reread:
         images=p.images,
         transforms=p.transforms,
     )
-    return Reread(base=base, readings=combinations(), transforms=p.transforms, images=p.measured)
 
 
 def _task_networks(p: Parameters) -> list[Reread]:

@@ -7,6 +7,7 @@ Tables are rows of `equivar.orbits` for many networks, with a column `network`; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Annotated
 
@@ -261,6 +262,7 @@ def _imagenet(p: Parameters) -> list[Searched]:
     found = []
     for row in p.imagenet:
         base = _measured(p, row.name, of_row(row), p.imagenet_data, p.imagenet_images)
+        base = replace(base, order=p.seed)  # the sample is sorted by class
         found.append(
             Searched(base=base, images=p.imagenet_images, rate=p.rate, groups={"sort": "imagenet"})
         )

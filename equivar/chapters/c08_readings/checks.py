@@ -1,0 +1,152 @@
+"""Four more readings of one network: what they change is drawn layer by layer.
+
+Mean maps taken away, the best channel chosen on other images, chance against images of the same
+class, and images of an odd number of pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from equivar.data.folder import DatasetImages, drawn_order
+from equivar.features import default_layers
+from equivar.figures import WIDTH, shared_legend
+from equivar.measure import measure, parts_of, run_session
+from equivar.measure.comparison import Options
+from equivar.names import SORTS, WITHOUT_CELLS, sort_of
+from equivar.networks import fastest
+from equivar.runs import Derived, Made, Spec, Store
+from equivar.runs.spec import MEASURE_DEFAULTS, moved_defaults
+from equivar.transforms import parse_transforms
+
+REVISION = 1  # raise it when the same parameters would give another result
+BYTES = 2**31  # for the channel-by-channel sums
+PLACE = ["transforms", "layer", "index", "part", "kind"]
+VALUES = ["score", "chance", "corrected"]
+READINGS = {  # of each check, in the order in which they are drawn
+    "common": ("kept", "taken away"),
+    "halves": ("the same images", "the other half"),
+    "neighbours": ("in a drawn order", "sorted by class"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(Derived):
+    """One network under the four readings. sizes: sides of its images, in pixels."""
+
+    transforms: Sequence[str]
+    sizes: Sequence[int]
+
+    @property
+    def spec(self) -> Spec:
+        """What the run is stored under: the base's facts, the transforms, the sizes."""
+        base = self.base.spec
+        facts = {
+            "base": base.facts,
+            "transforms": list(self.transforms),
+            "images": self.images,
+            "sizes": list(self.sizes),
+        }
+        facts |= moved_defaults(measure, MEASURE_DEFAULTS)
+        return Spec("readings-checks", REVISION, facts, base.inputs, str(self))
+
+    def __str__(self) -> str:
+        return f"further readings, {self.columns['network']}"
+
+    def make(self, work: Path, store: Store) -> Made:
+        """The table `checks`: means by sort of transformation, `check` and `reading`."""
+        model, images, _ = self.opened(store)
+        model.to(fastest())
+        transforms = parse_transforms(self.transforms)
+        drawn = _reordered(images, drawn_order(len(images.dataset), 0))
+        kept = measure(model, drawn, transforms)
+        by_class = _reordered(images, torch.argsort(images.labels, stable=True).tolist())
+        found = {
+            ("common", "kept"): kept,
+            ("common", "taken away"): measure(model, drawn, transforms, common="remove"),
+            ("neighbours", "in a drawn order"): kept,
+            ("neighbours", "sorted by class"): measure(model, by_class, transforms),
+            **_halves(model, drawn, transforms),
+        }
+        for side in self.sizes:
+            found["sizes", f"{side} pixels"] = measure(model, _of_side(drawn, side), transforms)
+        tables = [
+            _means(scores).assign(check=check, reading=reading)
+            for (check, reading), scores in found.items()
+        ]
+        return Made({"checks": pd.concat(tables, ignore_index=True)}, None, {"images": self.images})
+
+
+def _means(scores: pd.DataFrame) -> pd.DataFrame:
+    """Over the transformations of each sort."""
+    sorts = scores["transform"].map(sort_of)
+    means = scores.assign(transforms=sorts).groupby(PLACE, sort=False)
+    return means[[name for name in VALUES if name in scores]].mean().reset_index()
+
+
+def _reordered(images: DatasetImages, order: Sequence[int]) -> DatasetImages:
+    dataset, labels = images.dataset[list(order)], images.labels[list(order)]
+    return DatasetImages(images.name, dataset, images.input, images.batch_size, labels)
+
+
+def _of_side(images: DatasetImages, side: int) -> DatasetImages:
+    taken = replace(images.input, height=side, width=side, resize=(side, side))
+    return DatasetImages(images.name, images.dataset, taken, images.batch_size, images.labels)
+
+
+def _halves(model: nn.Module, images: DatasetImages, transforms) -> dict[tuple[str, str], object]:
+    """Equivariance where each channel's match is chosen on the same half of the images, or not."""
+    named = default_layers(model)
+    session = run_session(
+        model, images, transforms, named, Options(chance=False), 128, None, BYTES, False, True
+    )
+    names, parts = session.layers.names, parts_of(named, session.layers)
+    found = {reading: [] for reading in READINGS["halves"]}
+    for (i, transform), comparison in session.comparisons.items():
+        groups = comparison.groups
+        one, other = (comparison.similarities(some) for some in (groups[::2], groups[1::2]))
+        place = {"layer": names[i], "index": i, "part": parts[i], "transform": transform.name}
+        for reading, pairs in zip(
+            found, ([(one, one), (other, other)], [(one, other), (other, one)]), strict=True
+        ):
+            score = float(np.mean([_read_at(*pair) for pair in pairs]))
+            found[reading].append(place | {"kind": "equivariance", "score": score})
+    return {("halves", reading): pd.DataFrame(rows) for reading, rows in found.items()}
+
+
+def _read_at(chosen: Tensor, read: Tensor) -> float:
+    """The mean of `read` (C, C) where each row of `chosen` has its maximum; NaN takes no part."""
+    best = chosen.nan_to_num(nan=-2).argmax(dim=1)
+    return read[torch.arange(len(read)), best].nanmean().item()
+
+
+def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Figure:
+    """Equivariance, or another column, by layer: a line for each reading."""
+    rows = checks[(checks["check"] == check) & (checks["kind"] == "equivariance")]
+    readings = list(dict.fromkeys(rows["reading"]))
+    fig, axes = plt.subplots(1, len(SORTS), figsize=(WIDTH, 2.8), sharey=True)
+    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
+        for number, reading in enumerate(readings):
+            of = rows[(rows["transforms"] == transforms) & (rows["reading"] == reading)]
+            ax.plot(of["index"] + 1, of[value], color=f"C{number}", label=reading, lw=1.2,
+                    marker="osD"[number % 3], ms=3.5, ls=("-", "--", ":")[number % 3])  # fmt: skip
+        ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
+        for place, part in zip(ends["index"], ends["part"], strict=True):
+            ax.axvline(place + 0.5, color="black", lw=0.5, ls=(0, (1, 3)), zorder=0)
+            ax.text(place + 0.7, 1.01, part, transform=ax.get_xaxis_transform(),
+                    ha="left", rotation=30, fontsize="x-small")  # fmt: skip
+        ax.axhline(0, color="black", lw=0.6, zorder=0)
+        ax.set_title(words, pad=14)
+        ax.set_xlabel("layer")
+    axes[0].set_ylabel("equivariance" if value == "score" else f"equivariance, {value}")
+    shared_legend(fig, axes[0], ncols=len(readings))
+    return fig
