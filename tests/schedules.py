@@ -11,11 +11,11 @@ SCHEDULE = {
 }  # fmt: skip
 TASKS = SCHEDULE | {
     "data": "digits", "tasks": ("plain", "rot-inv", "rot-eq"), "padding": 0, "seeds": (0, 1),
-    "images": 20, "match": "dataset", "margin": 0.1,
+    "images": 20, "match": "dataset",
 }  # fmt: skip
 UNDER_SHIFTS = SCHEDULE | {
     "data": "shapes", "train_images": 64, "seeds": (0, 1), "images": 20, "shifts": (1, 4),
-    "match": "dataset", "margin": 0.05,
+    "match": "dataset",
 }  # fmt: skip
 SHIFTS = UNDER_SHIFTS | {"network": "resnet8", "augmentations": ("none", "crop")}
 

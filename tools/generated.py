@@ -7,12 +7,15 @@ import csv
 import json
 import math
 import re
+from dataclasses import fields
 
 import ledger
 from chapters import declared, read
 from ledger import verdicts_by_claim, wording
 
-from equivar.verdicts import SIGNS, VERDICTS
+from equivar.chapters import room
+from equivar.verdicts import SIGNS, VERDICTS, Verdict
+from equivar.verdicts.cards import card, forest
 from equivar.verdicts.report import WAYS
 
 BADGES = {
@@ -22,7 +25,38 @@ BADGES = {
     "inconclusive": "secondary",
     "not judged": "light",
 }
-TELLING = 3
+HEADLINES = (  # a title, the claim that tells it, and what the paper finds
+    (
+        "Accuracy",
+        "4.2b",
+        "The paper finds that networks which recognise more are more equivariant to translation, "
+        "in the final part in almost the same order.",
+    ),
+    (
+        "Augmentation",
+        "4.4a",
+        "It finds that random crops and RandAugment raise translation equivariance, and flips and "
+        "CutMix do not.",
+    ),
+    (
+        "Capacity",
+        "4.5a",
+        "It finds that small networks are more equivariant than wide ones.",
+    ),
+    (
+        "Architecture",
+        "4.6a",
+        "It finds that vision transformers and mixers have less translation equivariance inside "
+        "than convolutional networks.",
+    ),
+)
+HERE = {
+    "supported": "The same is found here.",
+    "contradicted": "Here the opposite is found.",
+    "negligible": "Here the effect is too small to be of interest.",
+    "inconclusive": "The runs of this book leave it open.",
+    "not judged": "This book can not judge it yet.",
+}
 
 
 SCALE = {  # parameters that tell what a chapter was made from, and how they are said
@@ -37,6 +71,15 @@ SCALE = {  # parameters that tell what a chapter was made from, and how they are
 
 
 TRAINING = ("train_data", "epochs")
+BOX = {  # parameters that the table beside the paper tells, and in which row
+    "network": "network",
+    "networks": "network",
+    "widths": "network",
+    "data": "data",
+    "epochs": "epochs",
+    "seeds": "seeds",
+    "images": "images",
+}
 
 
 LEFT, RIGHT = ":--", "--:"  # the columns of a table
@@ -54,7 +97,8 @@ def write(stage, root, profile, names):
     folder = stage / "book" / "_generated"
     folder.mkdir(exist_ok=True)
     for name, page in {
-        "findings": findings(own, profile),
+        "findings": findings(profiles),
+        "forest": forest_of(profiles),
         "claims": overview(profiles, figures_of(notebooks)),
         "reasons": reasons(profiles),
         "smallest": smallest_effects(),
@@ -91,47 +135,60 @@ def badge(verdict):
     return f"{{bdg-{BADGES[verdict]}}}`{SIGNS[verdict]} {verdict}`"
 
 
-def counts(rows):
+def counts(verdicts):
     """How many claims came out how, in words."""
-    told = [row.verdict for row in rows if row.judged == "worded"]
-    return ", ".join(f"{told.count(v)} {v}" for v in VERDICTS if v in told)
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts)
 
 
-def findings(rows, profile):
-    """The landing page: how many verdicts there are of each sort, and the most telling ones."""
-    judged = {row.claim for row in rows}
-    plural = "claim" if len(judged) == 1 else "claims"
-    told = f": {counts(rows)}" if judged else ""
-    text = f"Under the profile `{profile}` this run judged {len(judged)} {plural}{told}.\n"
-    for row in telling([row for row in rows if not wording()[row.claim].built_in]):
-        words = wording()[row.claim].words
-        way = " (corrected for chance)" if row.judged == "corrected" else ""
-        link = f" Chapter: [](../notebooks/{row.chapter}.ipynb)" if row.chapter else ""
-        text += f"\n{row.claim} {words}\n: {badge(row.verdict)}{way} {sentence(row.reason)}{link}\n"
+def findings(profiles):
+    """The landing page: the paper's four headline findings, each with what this book finds."""
+    found = best(profiles)
+    text = ""
+    for title, claim, words in HEADLINES:
+        ways = found.get(claim)
+        verdict = ways["worded"].verdict if ways else "not judged"
+        text += f"\n**{title}.** {words} {HERE[verdict]}\n"
+        if ways:
+            text += html(card(wording()[claim].words, told(ways)))
+    own = [ways["worded"].verdict for claim, ways in found.items() if not claim.startswith("B")]
+    paper = sum(not claim.startswith("B") for claim in wording())
+    text += f"\nOf the paper's {paper} claims this book judges {len(own)}: {counts(own)}.\n"
     return text
 
 
-def telling(rows):
-    """Three rows: the clearest claim that holds, the clearest that fails, one that chance undoes.
+def forest_of(profiles):
+    """All claims with an interval on one picture: those of the paper, then ours."""
+    found = best(profiles)
+    text = ""
+    for words, ours in (("The paper's claims", False), ("Beyond the paper", True)):
+        rows = [
+            (
+                f"{claim} {wording()[claim].words}",
+                verdict_of(ways["worded"]),
+                wording()[claim].smallest,
+            )
+            for claim, ways in found.items()
+            if claim.startswith("B") == ours and not math.isnan(ways["worded"].low)
+        ]
+        if rows:
+            text += f"\n**{words}**\n" + html(f'<div class="forest">{forest(rows)}</div>')
+    return text or "No claim has an interval yet.\n"
 
-    A claim is as clear as its effect is long beside its interval.
-    """
-    own = [row for row in rows if not row.claim.startswith("B") and row.high > row.low]
-    clear = sorted(own, key=lambda row: abs(row.effect) / (row.high - row.low), reverse=True)
-    worded = [row for row in clear if row.judged == "worded"]
-    lost = [
-        row
-        for row in clear
-        if row.judged == "corrected"
-        and verdicts_by_claim(rows)[row.claim]["worded"].verdict == "supported" != row.verdict
-    ]
-    holds = [row for row in worded if row.verdict == "supported"]
-    fails = [row for row in worded if row.verdict == "contradicted"]
-    chosen = {}
-    for row in [*lost[:1], *fails[:1], *holds, *worded]:
-        chosen.setdefault(row.claim, row)
-    order = [row.claim for row in rows]
-    return sorted(list(chosen.values())[:TELLING], key=lambda row: order.index(row.claim))
+
+def told(ways, profile=""):
+    """{how it was judged: Verdict} of a claim's rows, for its card."""
+    lead = f"{profile}, " if profile else ""
+    return {lead + WAYS[way]: verdict_of(ways[way]) for way in WAYS if way in ways}
+
+
+def verdict_of(row):
+    """The verdict of a row of the ledger."""
+    return Verdict(**{field.name: getattr(row, field.name) for field in fields(Verdict)})
+
+
+def html(text):
+    """HTML as it is, inside a page in Markdown."""
+    return f"\n```{{raw}} html\n{text}\n```\n"
 
 
 def overview(profiles, figures):
@@ -151,19 +208,15 @@ def cell(ways):
 
 
 def reasons(profiles):
-    """Under each claim what each profile found, the best profile first."""
+    """A card for each claim, with what each profile found, the best profile first."""
     text = ""
     for claim, about in wording().items():
-        text += f"\n{claim} {about.words}\n"
-        found = [
-            reason(profile, ways[way])
-            for profile, rows in profiles.items()
-            for ways in [verdicts_by_claim(rows).get(claim, {})]
-            for way in WAYS
-            if way in ways
-        ]
-        text += "\n".join(found or [": not run\n"])
-    return text
+        ways = {}
+        for profile, rows in profiles.items():
+            ways |= told(verdicts_by_claim(rows).get(claim, {}), profile)
+        if ways:
+            text += html(card(about.words, ways))
+    return text or "No claim has been judged yet.\n"
 
 
 def smallest_effects():
@@ -179,6 +232,8 @@ def smallest_effects():
 
 def error_rates(path):
     """How often simulated tables are judged wrongly, and how often rightly."""
+    if not path.is_file():
+        return "No simulation is committed.\n"
     columns = ("kind of claim", "as in", "true effect", *VERDICTS[:-1], "wrong")
     with path.open(encoding="utf-8", newline="") as file:
         found = list(csv.reader(file))[1:]
@@ -214,6 +269,8 @@ def best(profiles):
 
 def changed(profiles, path):
     """The verdicts of committed profiles that are not those of the first edition, and why."""
+    if not path.is_file():
+        return "The verdicts of the first edition are not there.\n"
     with path.open(encoding="utf-8", newline="") as file:
         before = {
             (r["profile"], r["claim"], r["judged"]): r["verdict"] for r in csv.DictReader(file)
@@ -229,11 +286,6 @@ def changed(profiles, path):
     return table(dict.fromkeys(columns, LEFT), rows) if rows else "No verdict has changed.\n"
 
 
-def reason(profile, row):
-    words = f"**{profile}**, {WAYS[row.judged]}"
-    return f": {words}: {badge(row.verdict)} {sentence(row.reason)}\n"
-
-
 def sentence(text):
     """With a capital and a full stop; characters that Markdown gives a meaning to, as they are."""
     text = re.sub(r"([\\*_`\[\]<>|$])", r"\\\1", text.strip().rstrip("."))
@@ -244,7 +296,8 @@ def open_with(path, rows):
     """Put a cell after the first one of a staged chapter; `rows` are its verdicts."""
     notebook = read(path)
     ran_with = notebook["metadata"].get("papermill", {}).get("parameters", {})
-    source = scale(declared(path) | ran_with) + verdicts(rows)
+    values = declared(path) | ran_with
+    source = scale(values) + verdicts(rows) + box(values, room(path.stem))
     page = {"cell_type": "markdown", "id": "opening", "metadata": {}, "source": source}
     notebook["cells"].insert(1, page)
     path.write_text(json.dumps(notebook), encoding="utf-8")
@@ -259,6 +312,36 @@ def scale(values):
         if value and name not in idle:
             told.append(words.format(len(value) if isinstance(value, list | dict) else value))
     return "```{div} scale\n" + " · ".join(told) + "\n```\n"
+
+
+def box(values, chapter):
+    """What the paper did beside what this chapter was made with; "" for a chapter of our own."""
+    paper = getattr(chapter, "PAPER", {})
+    if not paper:
+        return ""
+    mine = {"epochs": "none, weights by others"} if trained_elsewhere(values) else {}
+    for name, words in BOX.items():
+        value = values.get(name)
+        if value and name not in mine:
+            count = len(value) if isinstance(value, list | dict) else 0
+            mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
+    rows = [
+        [what, paper.get(what, "-"), mine.get(what, "-")]
+        for what in ("network", "data", "epochs", "seeds", "images")
+        if what in paper or what in mine
+    ]
+    rows.append(["found", sentence(paper["reports"]), "the verdicts above, and below with reasons"])
+    return "\n" + table({"": LEFT, "the paper": LEFT, "this book": LEFT}, rows)
+
+
+def in_words(value):
+    """A parameter as a table says it: the names in a list, with their number."""
+    if isinstance(value, dict):
+        value = list(value)
+    if not isinstance(value, list | tuple):
+        return str(value)
+    names = [one["name"] if isinstance(one, dict) else str(one) for one in value]
+    return f"{len(names)}: {', '.join(names)}" if len(names) > 1 else names[0]
 
 
 def trained_elsewhere(values):

@@ -26,7 +26,8 @@ from equivar.verdicts.report import WAYS
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("paper", "standard", "quick")  # the best first
 FILE = "claims.csv"
-COVER = ("08-readings", "fig-matching")  # chapter and figure
+NUMBERS = ("effect", "low", "high", "above", "below")
+COVER = ("10-orbits", "fig-orbit-maps")  # chapter and figure
 PICTURE = "book/_static/cover.png"
 START, END = "<!-- claims -->", "<!-- end of claims -->"
 
@@ -44,6 +45,8 @@ class Row:
     reason: str
     chapter: str
     count: int = 0  # runs or networks; 0: over something else
+    above: float = math.nan
+    below: float = math.nan
 
 
 @cache
@@ -123,11 +126,10 @@ def read_csv(path):
         missing = [f.name for f in fields(Row) if f.name not in (table.fieldnames or ())]
         if missing:
             raise Stop(f"{path}: no column {missing[0]!r}; make it again: make claims")
-        numbers = ("effect", "low", "high")
         return [
             Row(
                 **row
-                | {name: float(row[name] or "nan") for name in numbers}
+                | {name: float(row[name] or "nan") for name in NUMBERS}
                 | {"count": int(row["count"])}
             )
             for row in table
@@ -141,7 +143,7 @@ def write(rows, path):
         table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
         table.writeheader()
         for row in rows:
-            numbers = {name: number(getattr(row, name)) for name in ("effect", "low", "high")}
+            numbers = {name: number(getattr(row, name)) for name in NUMBERS}
             table.writerow(asdict(row) | numbers)
 
 

@@ -1,9 +1,10 @@
 """The runs of chapters: python tools/sweep.py notebooks/04-mnist6-tasks.ipynb
 
 Lists them (--list), makes those that are not there (the default; several processes share the
-work, and --scheduler gives it to workers), prints a job array for SLURM (--sbatch), or copies the
-tables of those that are into data/results/<profile> (--publish). Without a chapter: all chapters
-that have runs, numbered through.
+work, and --scheduler gives it to workers), measures finished ones again (--measure-again: tables of
+older versions lack columns), prints a job array for SLURM (--sbatch), or copies the tables of those
+that are there into data/results/<profile> (--publish). Without a chapter: all chapters that have
+runs, numbered through.
 """
 
 import argparse
@@ -40,6 +41,10 @@ def arguments(argv=None):
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="name the runs, make none")
     what.add_argument("--publish", action="store_true", help="copy their tables, make none")
+    what.add_argument(
+        "--measure-again", action="store_true",
+        help="measure those that have weights here with this version, train none",
+    )  # fmt: skip
     what.add_argument("--sbatch", action="store_true", help="print a job array for SLURM")
     parser.add_argument("--only", nargs="+", default=[], metavar="I", help="by number, from 1")
     parser.add_argument(
@@ -116,6 +121,17 @@ def publish(rows, store, profile):
         print(f"{'in ' + str(place.relative_to(ROOT)) if run else 'not made'}: {one}")
 
 
+def measure_again(rows, store):
+    from equivar.runs import Training
+
+    for _, _, one in rows:
+        if isinstance(one, Training) and store.find(one.spec, weights=True):
+            store.measure_again(one)
+            print(f"measured again: {one}", flush=True)
+        else:
+            print(f"no weights here: {one}", flush=True)
+
+
 def tell_of_others(rows, profile):
     """Results that the profile does not ask for any more; a person decides what becomes of them."""
     for notebook in dict.fromkeys(notebook for _, notebook, _ in rows):
@@ -147,6 +163,8 @@ def sweep(options):
         named = "".join(f" {path.as_posix()}" for path in options.chapters)
         last = max(number for number, *_ in rows)
         print(ARRAY.format(profile=options.profile, count=last, chapters=named), end="")
+    elif options.measure_again:
+        measure_again(wanted, Store())
     elif options.publish:
         publish(wanted, Store(), options.profile)
         tell_of_others(rows, options.profile)

@@ -8,6 +8,7 @@ offers the same few names as every other:
 - `tables(p)`: what its notebook shows and judges, out of these runs;
 - `CLAIMS`: what is claimed, in words, with the figure that shows it;
 - `claims(tables, p)`: the verdicts;
+- `PAPER`: what the paper did and reports, where the chapter makes one of its experiments;
 - its own pictures.
 
 The library knows nothing of chapters, and chapters nothing of one another, but for parameters and

@@ -18,7 +18,7 @@ from equivar import networks
 from equivar.data import picture
 from equivar.figures import WIDTH, bare, depth_profile, shared_legend, signed_image
 from equivar.measure import measure
-from equivar.runs.parameters import ChapterParameters, Count, Positive, Seed
+from equivar.runs.parameters import ChapterParameters, Count, Images, Positive, Seed
 from equivar.transforms import Rotation, rotations
 from equivar.verdicts import (
     SE_95,
@@ -30,6 +30,12 @@ from equivar.verdicts import (
     within_margin,
 )
 
+PAPER = {
+    "network": "two networks of three layers, made by hand",
+    "data": "not said",
+    "epochs": "none",
+    "reports": "exactly what was built in, in every layer",
+}
 CLAIMS = {
     "4.1a": Claim(
         "In a network of isotropic filters, invariance to quarter turns measures 1 in every layer.",
@@ -60,7 +66,7 @@ class Parameters(ChapterParameters):
     """
 
     data: str
-    images: Count
+    images: Images
     shown: Annotated[int, Field(ge=0, strict=True)]
     channels: tuple[Count, ...]
     kernel_size: Count
@@ -133,6 +139,8 @@ def claim_4_1a(table: pd.DataFrame, margin: float) -> Verdict:
         within_margin(low, high, margin),
         "The lowest invariance of any layer and turn is 1 within "
         f"{bound_words(abs(effect) + half)}, over {row['images']} images.",
+        above=-margin,
+        below=margin,
     )
 
 
@@ -156,6 +164,7 @@ def claim_4_1b(table: pd.DataFrame, margin: float) -> Verdict:
         directional(low, high, CLAIMS["4.1b"].smallest) if off <= margin else "contradicted",
         f"Equivariance is 1 within {bound_words(off)} in every layer, and invariance is lower by "
         f"at least {effect_words(gap[least], low, high)}, over {table['images'].min()} images.",
+        above=0,
     )
 
 

@@ -17,6 +17,14 @@ from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Count
 from equivar.verdicts import SCORE, Claim, Runs, Sample, Verdict, doubling, judge, judged
 
+PAPER = {
+    "network": "WRN-40 of widths 1, 2, 4, 8",
+    "data": "CIFAR-10",
+    "epochs": "200",
+    "seeds": "3",
+    "images": "2000",
+    "reports": "the wider, the less translation equivariance, with the same invariance at the end",
+}
 CLAIMS = {
     "4.5a": Claim(
         "Wider networks have less translation equivariance.",

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from equivar.data import finders, identity
-from equivar.data.embedded import read_digits, read_shapes
+from equivar.data.embedded import photograph, read_digits, read_shapes
 from equivar.data.imagenet import categories, read_imagenet
 from equivar.data.images import (
     IMAGENET_MEAN,
@@ -50,6 +50,7 @@ __all__ = [
     "load_or",
     "mnist6",
     "normalise",
+    "photograph",
     "picture",
     "verify",
 ]

@@ -1,4 +1,4 @@
-"""The two data sets that need no file."""
+"""The two data sets that need no file, and a photograph."""
 
 from __future__ import annotations
 
@@ -37,3 +37,16 @@ def read_shapes(split: str) -> tuple[Tensor, Tensor]:
     count, seed = (10_000, 0) if split == "train" else (2_000, 1)
     labels = np.random.default_rng([seed, 1]).permutation(np.arange(count) % len(OUTLINES))
     return torch.from_numpy(draw_shapes(labels, [seed, 0])), torch.from_numpy(labels)
+
+
+def photograph() -> Tensor:
+    """A photograph of scikit-learn, its middle as a square: uint8 (1, 3, H, H).
+
+    "china.jpg", by danielbuechele, under CC BY 2.0.
+    """
+    from sklearn.datasets import load_sample_image
+
+    image = torch.from_numpy(load_sample_image("china.jpg").copy()).permute(2, 0, 1)
+    side = min(image.shape[1:])
+    top, left = ((length - side) // 2 for length in image.shape[1:])
+    return image[None, :, top : top + side, left : left + side].contiguous()

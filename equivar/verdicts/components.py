@@ -76,7 +76,7 @@ class Component:
         if isfinite(self.above) and isfinite(self.below):
             return f"from {self.above:g} to {self.below:g} counts as equal"
         bound = self.above if isfinite(self.above) else self.below
-        if bound == 0:
+        if bound == 0 or not isfinite(bound):
             return ""
         return f"the claim asks for {'more' if bound == self.above else 'less'} than {bound:g}"
 
@@ -187,7 +187,8 @@ def judge(
     verdict, shown, level, lead = _together(components)
     interval = shown.interval(level)
     reason = " ".join(part for part in (note, lead, shown.sentence(level)) if part)
-    return Verdict(claim, shown.effect, *interval, verdict, reason, shown.count)
+    side = (bound if isfinite(bound) else nan for bound in (shown.above, shown.below))
+    return Verdict(claim, shown.effect, *interval, verdict, reason, shown.count, *side)
 
 
 def _together(components: Sequence[Component]) -> tuple[str, Component, float, str]:

@@ -73,7 +73,7 @@ def _excess(table: pd.DataFrame, runs: list[str]) -> pd.Series:
     keys = pd.MultiIndex.from_frame(table[place]) if len(place) > 1 else table[place[0]]
     own = pd.Series(invariance.reindex(keys).to_numpy(), index=table.index)
     made = table["score"] - np.fmax(own, table["chance"])
-    return made.where(table["kind"] == "equivariance")
+    return made.where((table["kind"] == "equivariance") & table["chance"].notna())
 
 
 def judged(

@@ -35,8 +35,8 @@ def claim_b2(worded: Iterable[Verdict], corrected: Iterable[Verdict]) -> Verdict
 def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     """Whether verdicts stay as they are: {what is judged: (verdict, verdict elsewhere)}.
 
-    Contradicted where one turns into its opposite, inconclusive where one is lost or won.
-    The effect is the share that stays.
+    Contradicted where one turns into its opposite, inconclusive where one changes otherwise. The
+    effect is the share that stays.
     """
     judged = {name: pair for name, pair in pairs.items() if "not judged" not in pair}
     if not judged:
@@ -48,8 +48,11 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     reason = f"{len(judged) - len(changed)} of {len(judged)} verdicts are the same {where}"
     if turned:
         reason += f"; turned into its opposite: {', '.join(turned)}"
-    lost = [name for name in changed if name not in turned and judged[name][0] in SETTLED]
+    settled = [name for name in changed if name not in turned and judged[name][0] in SETTLED]
+    lost = [name for name in settled if judged[name][1] not in SETTLED]
+    other = [name for name in settled if name not in lost]
     won = [name for name in changed if judged[name][0] not in SETTLED]
+    reason += f"; another verdict: {', '.join(other)}" if other else ""
     reason += f"; no longer settled: {', '.join(lost)}" if lost else ""
     reason += f"; settled only there: {', '.join(won)}" if won else ""
     return Verdict(claim, share, nan, nan, verdict, f"{reason}.")

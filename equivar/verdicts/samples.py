@@ -50,9 +50,10 @@ class Runs:
         scores, old = found.values, found.approximate
         exact = table[~old & scores.notna()].groupby(group)["seed"].nunique()
         if column == EXCESS and old.any() and (exact.reindex(table[group].unique()) > 1).all():
-            table, scores = table[~old], scores[~old]  # those that were measured channel by channel
+            # those that were measured channel by channel
+            table, scores, old = table[~old], scores[~old], old[~old]
         self.group, self.column = group, column
-        self.approximate = bool(old.loc[table.index].any())
+        self.approximate = bool(old.any())
         cells: dict[tuple[object, str, str], dict[object, list[float]]] = {}
         columns = [table[one].tolist() for one in wanted]
         for name, kind, part, seed, score in zip(*columns, scores.tolist(), strict=True):

@@ -51,7 +51,8 @@ class Verdict:
     """What a run says about a claim: `effect` in the paper's direction, with its interval.
 
     All three are NaN where the verdict is `not judged`. reason: a sentence. count: how many runs or
-    networks of each group the interval is over; 0 where it is over something else.
+    networks of each group the interval is over; 0 where it is over something else. above, below:
+    where the paper's side begins and ends, for the comparison that is shown; NaN: nowhere.
     """
 
     claim: str
@@ -61,6 +62,8 @@ class Verdict:
     verdict: str
     reason: str
     count: int = 0
+    above: float = math.nan
+    below: float = math.nan
 
     def __str__(self) -> str:
         return f"{self.claim} {self.verdict}: {self.reason}"

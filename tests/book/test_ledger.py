@@ -29,12 +29,12 @@ def project(tmp_path):
     judge(
         project,
         [verdict("4.3a", "supported"), verdict("4.4c", "supported", 0.5)],
-        [verdict("4.4c", "contradicted", reason="above chance, it is not")],
+        [verdict("4.4c", "contradicted", reason="corrected, it is not")],
     )
     return project
 
 
-def judge(project, verdicts, above_chance=()):
+def judge(project, verdicts, corrected=()):
     """Leave the chapter as a run that judged does."""
     ran = notebook("figure")
     ran["metadata"]["papermill"] = {"parameters": {"profile": "quick", "size": 9}}
@@ -45,7 +45,7 @@ def judge(project, verdicts, above_chance=()):
     project.executed.write_text(json.dumps(ran))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(verdicts_of(project.executed)))
-        report(verdicts, above_chance)
+        report(verdicts, corrected)
 
 
 def staged(project):
@@ -59,7 +59,7 @@ def test_rows_are_read_back_as_they_were_written(project, tmp_path):
     again = ledger.read_csv(tmp_path / "claims.csv")
     assert [(r.claim, r.judged, r.verdict) for r in again] == [
         ("4.3a", "worded", "supported"), ("4.4c", "worded", "supported"),
-        ("4.4c", "above", "contradicted"), ("B2", "worded", "contradicted"),
+        ("4.4c", "corrected", "contradicted"), ("B2", "worded", "contradicted"),
     ]  # fmt: skip
     assert again[1].effect == 0.5 and again[1].chapter == "01-a" and math.isnan(again[3].low)
     assert "turned into its opposite: 4.4c" in again[3].reason
@@ -97,7 +97,7 @@ def test_the_pages_tell_the_verdicts(project):
     assert "judged 3 claims: 2 supported, 1 contradicted" in landing
     assert "{bdg-success}`✓ supported` It is \\*1\\*." in landing
     assert "[](../notebooks/01-a.ipynb)" in landing
-    assert "(judged above chance) Above chance, it is not." in landing
+    assert "(corrected for chance) Corrected, it is not." in landing
     page = (written / "claims.inc").read_text().splitlines()
     assert page[0] == "| claim | what is claimed | standard | quick |"
     one = next(line for line in page if "fig-task-layers" in line and "`4.3a" in line)
@@ -106,7 +106,7 @@ def test_the_pages_tell_the_verdicts(project):
     assert "**standard**, as worded: " in (written / "reasons.inc").read_text()
     cells = json.loads((stage / "notebooks" / "01-a.ipynb").read_text())["cells"]
     assert "profile quick" in cells[1]["source"]
-    assert "✓ supported`, above chance {bdg-danger}`✗ contradicted`" in cells[1]["source"]
+    assert "✓ supported`, corrected for chance {bdg-danger}`✗ contradicted`" in cells[1]["source"]
 
 
 def test_the_readme_gets_its_table_between_the_marks(project):
@@ -142,12 +142,12 @@ def test_three_telling_rows():
     rows = [
         ledger.Row("4.3a", "worded", "supported", 0.9, 0.8, 1.0, "a", "x"),
         ledger.Row("4.3b", "worded", "supported", 0.2, 0.1, 0.3, "b", "x"),
-        ledger.Row("4.3b", "above", "contradicted", -0.2, -0.3, -0.1, "c", "x"),
+        ledger.Row("4.3b", "corrected", "contradicted", -0.2, -0.3, -0.1, "c", "x"),
         ledger.Row("4.4b", "worded", "inconclusive", 0.0, -1.0, 1.0, "d", "x"),
         ledger.Row("4.6f", "worded", "contradicted", -0.5, -0.6, -0.4, "e", "x"),
     ]
     chosen = [(row.claim, row.judged) for row in generated.telling(rows)]
-    assert chosen == [("4.3a", "worded"), ("4.3b", "above"), ("4.6f", "worded")]
+    assert chosen == [("4.3a", "worded"), ("4.3b", "corrected"), ("4.6f", "worded")]
 
 
 def test_a_page_in_the_place_of_a_missing_chapter(project):

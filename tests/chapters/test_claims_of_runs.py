@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from equivar.chapters import c04_tasks, c05_augmentations, c06_capacity
-from equivar.verdicts import components
+from equivar.verdicts import CORRECTED, NO_EXCESS, SCORE, components
 
 PARTS = ("early", "middle", "late", "pool", "final")
 KINDS = ("invariance", "equivariance")
@@ -48,7 +48,9 @@ PAPER = {
 }  # fmt: skip
 COLUMN = {"4.3": "task", "4.4": "augment", "4.5": "widening"}
 ALL = ("4.3a", "4.3b", "4.3c", "4.3d", "4.4a", "4.4b", "4.4c", "4.5a", "4.5b")
-MARGIN = {"4.3c": 0.1, "4.3d": 0.1, "4.4b": 0.05, "4.4c": 0.05, "4.5b": 0.05}
+EQUAL = ("4.3c", "4.4c", "4.5b")  # claims that things are equal, within a margin
+OF_EXCESS = ("4.3d", "4.4c")  # corrected, they speak of what equivariance adds to invariance
+ROOMS = {"4.3": c04_tasks, "4.4": c05_augmentations, "4.5": c06_capacity}
 
 
 def world_of(claim, **changes):
@@ -101,9 +103,17 @@ def runs_of(claim, world=None, seeds=3, scale=0.003, seed=0):
     return table.assign(score=table["score"] + extra)
 
 
-def judge(claim, table, **options):
-    rooms = {"4.3": c04_tasks, "4.4": c05_augmentations, "4.5": c06_capacity}
-    return getattr(rooms[claim[:3]], "claim_" + claim.replace(".", "_"))(table, **options)
+def judge(claim, table, column=SCORE):
+    return getattr(ROOMS[claim[:3]], "claim_" + claim.replace(".", "_"))(table, column)
+
+
+def measured(table):
+    """With the columns of a run that was measured channel by channel, where chance scores 0."""
+    keys = [name for name in table.columns if name not in ("kind", "score", "chance")]
+    invariance = table[table["kind"] == "invariance"].set_index(keys)["score"]
+    own = table[keys].merge(invariance.rename("own").reset_index(), on=keys, how="left")["own"]
+    more = (table["score"] - own.to_numpy()).where(table["kind"] == "equivariance")
+    return table.assign(corrected=table["score"], excess=more)
 
 
 # Planted effects.
@@ -124,11 +134,7 @@ OPPOSITE = {
         {"rot_eq": equivariance(0.6, 0.7, 0.25, 0.5, 0.85)},
         {"plain": equivariance(0.3, 0.4, 0.25, 0.5, 0.85)},
     ],
-    "4.3d": [
-        {"plain": {"invariance": (0.65, 0.05, 0.05, 0.05, 0.05)}},
-        # larger, as it always is, but not by much
-        {"rot_inv": {"invariance": (0.05, 0.38, 0.05, 0.05, 0.95)}},
-    ],
+    "4.3d": [{"plain": {"invariance": (0.8, 0.05, 0.05, 0.05, 0.05)}}],
     "4.4a": [{"crop": (0.8, 0.3, 0.6, 0.5, 0.7)}, {"randaugment": (0.8, 0.7, 0.6, 0.5, 0.3)}],
     "4.4b": [{"flip": (0.8, 0.5, 0.4, 0.5, 0.7)}, {"cutmix": (0.8, 0.6, 0.4, 0.5, 0.5)}],
     "4.4c": [
@@ -139,6 +145,22 @@ OPPOSITE = {
     "4.5b": [{"w1": (0.9, 0.8, 0.7, 0.6, 0.5), "w8": (0.6, 0.5, 0.4, 0.6, 0.8)}],
 }  # fmt: skip
 CASES = [(claim, change) for claim, changes in OPPOSITE.items() for change in changes]
+# all effects of a claim there, and smaller than is of interest
+SLIGHT = {
+    "4.3a": {"equivariance": (0.51, 0.5, 0.5, 0.5, 0.5), "invariance": FLAT},
+    "4.3b": {"equivariance": FLAT, "invariance": FLAT},
+    "4.3d": {"equivariance": (0.51, 0.52, 0.5, 0.5, 0.5), "invariance": FLAT},
+    "4.4a": {"equivariance": FLAT, "invariance": FLAT},
+    "4.5a": {"equivariance": FLAT, "invariance": FLAT},
+}
+# one comparison of several is smaller than is of interest
+ONE_SLIGHT = {
+    "4.3a": {"rot_eq": equivariance(0.27, 0.4, 0.25, 0.5, 0.85)},
+    "4.3b": {"rot_inv": {"invariance": (0.05, 0.05, 0.05, 0.05, 0.07)}},
+    "4.3d": {"rot_inv": {"invariance": (0.05, 0.38, 0.05, 0.05, 0.95)}},
+    "4.4a": {"crop": (0.8, 0.505, 0.6, 0.7, 0.7)},
+    "4.4b": {"cutmix": (0.8, 0.495, 0.4, 0.5, 0.5)},
+}
 
 
 @pytest.mark.parametrize("claim", ALL)
@@ -161,41 +183,54 @@ def test_where_runs_differ_too_much_nothing_is_concluded(claim):
     assert judge(claim, runs_of(claim, scale=0.5)).verdict == "inconclusive"
 
 
-@pytest.mark.parametrize("claim", MARGIN)
-def test_the_margin_is_a_parameter(claim):
-    table = runs_of(claim)
-    # below the spread of the runs, or, where "much" is asked for, above the effect
-    other = 0.6 if claim == "4.3d" else 1e-6
-    verdicts = [judge(claim, table, margin=margin).verdict for margin in (MARGIN[claim], other)]
-    assert verdicts[0] == judge(claim, table).verdict == "supported"
-    assert verdicts[1] != "supported"
+@pytest.mark.parametrize("claim", SLIGHT)
+@pytest.mark.parametrize("column", [SCORE, CORRECTED])
+def test_what_is_too_small_to_be_of_interest_is_negligible(claim, column):
+    table = measured(runs_of(claim, everywhere(claim, SLIGHT[claim]), scale=0.001))
+    judged = judge(claim, table, column)
+    assert judged.verdict == "negligible"
+    assert judged.low < judged.effect < judged.high
+    smallest = ROOMS[claim[:3]].CLAIMS[claim].smallest
+    assert -smallest <= judged.low and judged.high <= smallest
+
+
+@pytest.mark.parametrize("claim", ONE_SLIGHT)
+def test_where_one_of_several_effects_is_too_small_nothing_is_concluded(claim):
+    judged = judge(claim, runs_of(claim, world_of(claim, **ONE_SLIGHT[claim]), scale=0.001))
+    assert judged.verdict == "inconclusive" and "comparisons hold; open: " in judged.reason
 
 
 def test_the_reason_names_the_comparison_that_is_nearest_to_failing():
-    world = world_of("4.3a", rot_eq=equivariance(0.32, 0.4, 0.25, 0.5, 0.85))
+    world = world_of("4.3a", rot_eq=equivariance(0.35, 0.4, 0.25, 0.5, 0.85))
     judged = judge("4.3a", runs_of("4.3a", world, scale=0.002))
-    numbers = f"is {judged.effect:.3f} over 3 runs, 95 % interval {judged.low:.3f} to "
     assert judged.reason.startswith(
-        "all 3 comparisons hold, the least certain: early less late equivariance in Rot-Eq "
-        + numbers
+        "All 3 comparisons hold, the least certain: In Rot-Eq rotation equivariance is 0.35 in the "
+        f"early part and 0.25 in the late: +{judged.effect:.2f} [{judged.low:.2f}, "
     )
-    assert judged.effect == pytest.approx(0.07, abs=0.01)
+    assert judged.reason.endswith(f"{judged.high:.2f}], three runs.")
+    assert judged.effect == pytest.approx(0.1, abs=0.01)
 
 
 def test_the_reason_gives_both_means_where_one_is_much_larger():
     world = world_of("4.3d", plain={"invariance": (0.3, 0.05, 0.05, 0.05, 0.05)})
     judged = judge("4.3d", runs_of("4.3d", world, scale=0.0001))
-    assert "early equivariance less invariance in MNIST6 (0.60 - 0.30) is 0.300" in judged.reason
-    assert judged.reason.endswith("where the claim asks for more than 0.1")
+    words = "In MNIST6 the early part's equivariance is 0.60 and its invariance 0.30: +0.30 [0.30, "
+    assert words in judged.reason
+    assert judged.reason.endswith("; the claim asks for more than 0.1.")
+    corrected = judge("4.3d", measured(runs_of("4.3d", world, scale=0.0001)), CORRECTED)
+    assert "the early part's equivariance adds 0.30 to its invariance: +0.30" in corrected.reason
 
 
 @pytest.mark.parametrize(("claim", "change"), CASES)
-def test_a_reason_is_one_sentence(claim, change):
-    for above_chance in (False, True):
-        table = runs_of(claim, world_of(claim, **change))
-        reason = judge(claim, table, above_chance=above_chance).reason
-        assert ". " not in reason and "nan" not in reason and "\n" not in reason
-        assert reason.startswith("above chance, ") == above_chance
+def test_a_reason_is_made_of_sentences(claim, change):
+    table = runs_of(claim, world_of(claim, **change))
+    for column, of in ((SCORE, table), (CORRECTED, measured(table)), (CORRECTED, table)):
+        reason = judge(claim, of, column).reason
+        assert not reason[0].islower() and reason[-1] == "."
+        assert "nan" not in reason and "\n" not in reason and "{" not in reason
+        if NO_EXCESS not in reason:
+            assert reason.startswith("Corrected for chance") == (column != SCORE)
+            assert reason.count("by the means of layers") == (column != SCORE and of is table)
 
 
 # The intervals, beside those of scipy.
@@ -222,8 +257,10 @@ def test_groups_are_compared_by_welchs_interval():
     both = [values(table, name, "equivariance", "late") for name in ("crop", "none")]
     ci = stats.ttest_ind(*both, equal_var=False).confidence_interval()
     assert (judged.low, judged.high) == pytest.approx((ci.low, ci.high))
-    assert "late equivariance with random crops less that without is" in judged.reason
-    assert "over 5 runs" in judged.reason
+    words = "With random crops translation equivariance in the late part is "
+    words += f"{both[0].mean():.3f}, without {both[1].mean():.3f}: +"
+    assert words in judged.reason and "three runs and two runs" in judged.reason
+    assert judged.count == 2
 
 
 def test_widths_are_compared_by_the_slope():
@@ -267,7 +304,7 @@ def test_one_of_several_comparisons_must_fail_clearly():
 
 def test_runs_that_are_all_alike_have_a_point_as_interval():
     alike = bare(everywhere("4.4a", FLAT), "augment")
-    assert judge("4.4a", alike).verdict == "inconclusive"
+    assert judge("4.4a", alike).verdict == "negligible"
     assert judge("4.4c", alike).verdict == "supported"
     assert judge("4.4c", alike).high < 1e-6
     assert judge("4.5a", bare(world_of("4.5a"), "widening")).verdict == "supported"
@@ -285,7 +322,7 @@ NEEDED = [(c, group) for c in ALL for group in GROUPS.get(c, GROUPS.get(c[:3]))]
 def not_judged(judged, words):
     assert judged.verdict == "not judged"
     assert np.isnan([judged.effect, judged.low, judged.high]).all()
-    assert judged.reason.startswith("it takes two runs of each group, and the table has ")
+    assert judged.reason.startswith("It takes two runs of each group; the table has ")
     assert words in judged.reason
 
 
@@ -337,28 +374,41 @@ def test_a_layer_without_score_is_left_out():
 
 @pytest.mark.parametrize("claim", ALL)
 def test_chance_that_was_not_measured(claim):
+    """As where there is a single image: corrected, nothing is judged."""
     table = runs_of(claim).assign(chance=np.nan)
-    assert judge(claim, table).verdict == "supported"
-    not_judged(judge(claim, table, above_chance=True), "scores in fewer than two runs")
+    for one in (table, table.assign(corrected=np.nan, excess=np.nan)):
+        assert judge(claim, one).verdict == "supported"
+        not_judged(judge(claim, one, CORRECTED), "scores in fewer than two runs")
 
 
-@pytest.mark.parametrize("column", ["task", "seed", "part", "chance"])
+@pytest.mark.parametrize("claim", ALL)
+def test_chance_that_leaves_nothing_to_gain(claim):
+    judged = judge(claim, runs_of(claim).assign(chance=0.99), CORRECTED)
+    assert judged.verdict == "not judged"
+
+
+@pytest.mark.parametrize("column", ["task", "seed", "part", "score", "chance"])
 def test_a_column_that_is_missing_is_named(column):
     with pytest.raises(ValueError, match=f"no column '{column}'"):
-        judge("4.3a", runs_of("4.3a").drop(columns=column), above_chance=True)
+        judge("4.3a", runs_of("4.3a").drop(columns=column), CORRECTED)
 
 
 # What must make a difference, and what must not.
 
 
 @pytest.mark.parametrize("claim", ALL)
-def test_order_extra_columns_and_repeated_labels_make_no_difference(claim):
-    table = runs_of(claim)
-    judged = judge(claim, table)
+@pytest.mark.parametrize("column", [SCORE, CORRECTED])
+@pytest.mark.parametrize("first_edition", [True, False])
+def test_order_extra_columns_and_repeated_labels_make_no_difference(claim, column, first_edition):
+    table = runs_of(claim) if first_edition else measured(runs_of(claim))
+    judged = judge(claim, table, column)
     other = table.sample(frac=1, random_state=1).assign(width=28, images=9, se=0.1, note="x")
     other.index = np.zeros(len(other), dtype=int)
-    again = judge(claim, other)
-    assert again == judged
+    again = judge(claim, other, column)
+    if judged.verdict == "not judged":
+        assert again.reason == judged.reason
+    else:
+        assert again == judged
 
 
 @pytest.mark.parametrize("claim", [c for c in ALL if c < "4.5"])  # 4.5 takes every width
@@ -376,22 +426,116 @@ def test_rows_of_another_chapter_make_no_difference(claim):
     assert judge(claim, pd.concat([others[0], table, others[1]])) == judge(claim, table)
 
 
-@pytest.mark.parametrize("claim", ALL)
-def test_a_claim_above_chance_is_the_claim_on_the_difference(claim):
-    table = runs_of(claim)
-    chance = table["score"] - runs_of(claim, seed=1)["score"] + 0.01 * table["seed"]
-    above = judge(claim, table.assign(chance=chance), above_chance=True)
-    plain = judge(claim, table.assign(score=table["score"] - chance))
-    assert (above.verdict, above.effect) == (plain.verdict, plain.effect)
-    assert above.reason == "above chance, " + plain.reason
+# Corrected for chance.
 
 
-@pytest.mark.parametrize("claim", [c for c in ALL if c not in ("4.3c", "4.4c", "4.5b")])
-def test_an_effect_that_chance_explains_does_not_hold_above_chance(claim):
+@pytest.mark.parametrize("claim", [c for c in ALL if c not in OF_EXCESS])
+def test_a_corrected_claim_is_the_claim_on_corrected_scores(claim):
+    table, other = runs_of(claim), runs_of(claim, seed=1)["score"]
+    plain = judge(claim, table.assign(score=other))
+    found = judge(claim, table.assign(corrected=other, excess=np.nan), CORRECTED)
+    assert (found.verdict, found.effect) == (plain.verdict, plain.effect)
+    assert found.reason == "Corrected for chance: " + plain.reason
+
+
+@pytest.mark.parametrize("claim", [c for c in ALL if c not in OF_EXCESS])
+def test_the_first_edition_is_corrected_by_the_means_of_its_layers(claim):
     table = runs_of(claim)
-    explained = table.assign(chance=bare(world_of(claim), COLUMN[claim[:3]])["score"] - 0.1)
+    scores = table.assign(score=0.2 + 0.8 * table["score"], chance=0.2)
+    plain, found = judge(claim, table), judge(claim, scores, CORRECTED)
+    assert found.verdict == plain.verdict
+    assert found.effect == pytest.approx(plain.effect)
+    assert found.reason == "Corrected for chance, by the means of layers: " + plain.reason
+
+
+@pytest.mark.parametrize("claim", OF_EXCESS)
+def test_a_corrected_gap_is_what_equivariance_adds(claim):
+    table = runs_of(claim)
+    plain = judge(claim, table)
+    found = judge(claim, measured(table).assign(corrected=np.nan), CORRECTED)
+    assert (found.verdict, found.effect) == (plain.verdict, pytest.approx(plain.effect))
+    assert found.reason.startswith("Corrected for chance: All")
+    more = table.assign(excess=0.3 * (table["kind"] == KINDS[1]).where(table["kind"] == KINDS[1]))
+    word = "supported" if claim == "4.3d" else "contradicted"
+    assert judge(claim, more, CORRECTED).verdict == word
+
+
+def test_the_first_edition_can_tell_that_two_are_equal_and_not_that_one_is_larger():
+    assert judge("4.4c", runs_of("4.4c"), CORRECTED).verdict == "supported"
+    larger = world_of("4.4c", crop={"invariance": (0.8, 0.4, 0.6, 0.7, 0.7)})
+    not_judged(judge("4.4c", runs_of("4.4c", larger), CORRECTED), NO_EXCESS)
+    not_judged(judge("4.4c", runs_of("4.4c", scale=0.5), CORRECTED), NO_EXCESS)
+    not_judged(judge("4.3d", runs_of("4.3d"), CORRECTED), NO_EXCESS)
+    # equivariance that is no larger than chance adds nothing, whatever the invariance
+    by_chance = runs_of("4.4c", larger).assign(chance=0.78)
+    assert judge("4.4c", by_chance, CORRECTED).verdict == "not judged"
+
+
+@pytest.mark.parametrize("claim", [c for c in ALL if c not in EQUAL])
+@pytest.mark.parametrize("first_edition", [True, False])
+def test_an_effect_that_chance_explains_does_not_hold_when_it_is_corrected(claim, first_edition):
+    """A pattern that is common to all images, beside which nothing is equivariant, as planted."""
+    table, rho = runs_of(claim, scale=0.0005), 0.03
+    common = (bare(world_of(claim), COLUMN[claim[:3]])["score"] - rho) / (1 - rho)
+    explained = table.assign(chance=common)
+    if not first_edition:
+        fair = (explained["score"] - common) / (1 - common)
+        explained = explained.assign(corrected=fair, excess=fair.where(table["kind"] == KINDS[1]))
     assert judge(claim, explained).verdict == "supported"
-    assert judge(claim, explained, above_chance=True).verdict != "supported"
+    assert judge(claim, explained, CORRECTED).verdict != "supported"
+
+
+@pytest.mark.parametrize("section", ROOMS)
+def test_a_room_judges_its_claims_beside_those_without_mean_maps(section):
+    room, first = ROOMS[section], f"{section}a"
+    table, names = measured(runs_of(first)), list(room.CLAIMS)
+
+    def verdicts(removed, corrected=True, scores=table):
+        found = SimpleNamespace(scores=scores, removed=removed)
+        return room.claims(found, SimpleNamespace(), corrected)
+
+    assert verdicts(None, False) == [judge(claim, table) for claim in names]
+    alone = [judge(claim, table, CORRECTED) for claim in names]
+    assert verdicts(None) == verdicts(table[:0]) == alone
+    assert verdicts(table) == alone  # the two agree
+    change = OPPOSITE[first][0]
+    other = measured(runs_of(first, world_of(first, **change), scale=0.002))
+    found = dict(zip(names, verdicts(other), strict=True))[first]
+    assert found.verdict == "inconclusive"
+    assert found.reason.startswith("Supported on corrected scores, and contradicted with mean maps")
+    # of one seed it can not be told, and that is no disagreement
+    assert verdicts(other[other["seed"] == 0]) == alone
+    undefined = other.assign(score=np.nan, chance=np.nan, corrected=np.nan, excess=np.nan)
+    assert verdicts(undefined) == alone
+
+
+def bad_tables(table):
+    """Tables as they come from one image, one network, or runs of which a part is not there."""
+    of = table["kind"] == KINDS[0]
+    return {
+        "nothing": table[:0],
+        "one run": table[table["seed"] == 0],
+        "no chance": table.assign(chance=np.nan),
+        "no scores": table.assign(score=np.nan, chance=np.nan),
+        "rows without scores": table.assign(score=table["score"].mask(table["seed"] == 1)),
+        "no invariance": table[~of],
+        "no equivariance": table[of],
+        **{f"no {part} part": table[table["part"] != part] for part in PARTS},
+    }
+
+
+@pytest.mark.parametrize("section", ROOMS)
+@pytest.mark.parametrize("first_edition", [True, False])
+def test_no_table_stops_a_book(section, first_edition):
+    table = runs_of(f"{section}a")
+    table = table if first_edition else measured(table)
+    for name, bad in bad_tables(table).items():
+        for corrected in (False, True):
+            for removed in (None, bad, table):
+                found = SimpleNamespace(scores=bad, removed=removed)
+                for one in ROOMS[section].claims(found, SimpleNamespace(), corrected):
+                    assert one.verdict == "not judged" or np.isfinite(one.effect), (name, one)
+                    assert one.reason and "nan" not in one.reason, (name, one)
 
 
 # How often a verdict is wrong: 500 tables of worlds at the very edge of the claim.
@@ -482,24 +626,11 @@ def shares(claim, world, scale):
 @pytest.mark.parametrize(("edge", "claim", "world"), EDGES, ids=[f"{e}-{c}" for e, c, _ in EDGES])
 def test_a_verdict_is_seldom_false(edge, claim, world, plain):
     plain()
-    # the margin's comparisons must be settled but for the one at the edge
-    scale = 0.002 if claim in ("4.3c", "4.4c") else 0.01
+    # the margin's comparisons must be settled but for the one at the edge; where the edge is zero,
+    # intervals must not be so narrow that all is negligible
+    scale = {"4.3b": 0.03, "4.3c": 0.002, "4.4c": 0.002}.get(claim, 0.01)
     found = shares(claim, world, scale=scale)
     assert found.get("supported", 0) <= ALLOWED
     assert found.get("contradicted", 0) <= ALLOWED
     if edge == "supported":  # the world is at the edge: beyond it no table is supported
         assert found.get("supported", 0) > 0
-
-
-@pytest.mark.parametrize("room", [c04_tasks, c05_augmentations, c06_capacity])
-def test_a_room_hands_its_margin_to_the_claims_that_have_one(room, monkeypatch):
-    found, p = SimpleNamespace(scores="table"), SimpleNamespace(margin=0.2)
-    for claim in room.CLAIMS:
-        name = f"claim_{claim.replace('.', '_')}"
-        monkeypatch.setattr(room, name, lambda *given, claim=claim: (claim, *given))
-    for above_chance in (False, True):
-        for (claim, *given), wanted in zip(
-            room.claims(found, p, above_chance), room.CLAIMS, strict=True
-        ):
-            margin = [0.2] if wanted in MARGIN else []
-            assert (claim, given) == (wanted, ["table", *margin, above_chance])

@@ -20,12 +20,17 @@ from equivar.chapters import c04_tasks
 from equivar.chapters.c10_orbits.pictures import (
     group_law,
     orbit_filters,
-    orbit_maps,
+    orbit_picture,
     orbit_shares,
     orbit_wheels,
 )
 from equivar.chapters.c10_orbits.planted import false_discoveries, planted_example
-from equivar.chapters.c10_orbits.searched import Searched, filters_in, picture_along
+from equivar.chapters.c10_orbits.searched import (
+    Searched,
+    best_orbit,
+    filters_in,
+    picture_along,
+)
 from equivar.orbits import FIRST, MATCHINGS, shares
 from equivar.orbits.decision import WEIGHTS
 from equivar.runs import Measurement, Results, Store, Stored, run_all
@@ -50,6 +55,7 @@ __all__ = [
     "CLAIMS",
     "Parameters",
     "Searched",
+    "best_orbit",
     "claim_b4",
     "claim_b5",
     "claim_b6",
@@ -58,7 +64,7 @@ __all__ = [
     "filters_in",
     "group_law",
     "orbit_filters",
-    "orbit_maps",
+    "orbit_picture",
     "orbit_shares",
     "orbit_wheels",
     "picture_along",
@@ -211,7 +217,7 @@ def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
         f"{effect_words(effect, low, high)}, {count_words(len(has), 'network')}."
     )
     verdict = directional(low, high, CLAIMS["B6"].smallest)
-    return Verdict("B6", effect, low, high, verdict, reason, len(has))
+    return Verdict("B6", effect, low, high, verdict, reason, len(has), above=0)
 
 
 def task_changes(table: pd.DataFrame) -> pd.DataFrame:

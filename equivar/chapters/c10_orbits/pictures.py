@@ -75,27 +75,42 @@ def orbit_wheels(
     return fig
 
 
-def orbit_maps(
-    image: np.ndarray, maps: np.ndarray, turned: np.ndarray, members: Sequence[int]
+def orbit_picture(
+    filters: Mapping[int, np.ndarray],
+    image: np.ndarray,
+    maps: np.ndarray,
+    turned: np.ndarray,
+    members: Sequence[int],
 ) -> Figure:
-    """One image along an orbit: what its channels see, and what one sees of the turned image.
+    """An orbit of a first layer: its filters, and what they see of one image.
 
-    Where the claim holds, the two maps of each column are alike. image: (H, W, 3) or (H, W),
-    values 0..1. maps, turned: (L, h, w), as `equivar.orbits.along_orbit` gives them, each drawn on
-    its own scale, as a correlation sees it.
+    Where the claim holds, the two maps of each column are alike: what a channel sees of the upright
+    image, and what the first channel sees of the image turned, turned back. filters: channel ->
+    (I, k, k). image: (H, W, 3) or (H, W), values 0..1. maps, turned: (L, h, w), as
+    `equivar.orbits.along_orbit` gives them, each drawn on its own scale, as a correlation sees it.
     """
     count = len(members)
-    fig, axes = plt.subplots(3, count, figsize=(WIDTH, 3.3 * WIDTH / count))
+    fig = plt.figure(figsize=(WIDTH, 0.62 * WIDTH))
+    grid = fig.add_gridspec(3, count + 1, width_ratios=[1.5, *[1] * count])
+    photograph = fig.add_subplot(grid[:, 0])
+    photograph.imshow(image, cmap="gray", interpolation="nearest")
+    photograph.set_title("the image x", fontsize="small")
+    bare(photograph)
     for turns, member in enumerate(members):
-        axes[0, turns].imshow(np.rot90(image, turns), cmap="gray", interpolation="nearest")
-        axes[0, turns].set_title(f"x turned by {90 * turns}°" if turns else "x", fontsize="small")
-        axes[1, turns].imshow(turned[turns], cmap="magma")
-        axes[2, turns].imshow(maps[turns], cmap="magma")
-        axes[2, turns].set_xlabel(f"channel {member}", fontsize="small")
-    axes[1, 0].set_ylabel(f"channel {members[0]} of each,\nturned back", fontsize="small")
-    axes[2, 0].set_ylabel("all channels of x", fontsize="small")
-    for ax in axes.flat:
-        bare(ax)
+        column = [fig.add_subplot(grid[row, turns + 1]) for row in range(3)]
+        column[0].imshow(filter_pixels(filters[member]), interpolation="nearest")
+        column[0].set_title(f"channel {member}", fontsize="small")
+        for ax, shown in zip(column[1:], (maps[turns], turned[turns]), strict=True):
+            ax.imshow(shown, cmap="magma")
+        column[2].set_xlabel(f"x turned by {90 * turns}°" if turns else "x as it is",
+                             fontsize="x-small")  # fmt: skip
+        if not turns:
+            for ax, words in zip(column, ("filter", "map of x",
+                                          f"map of channel {member},\nturned back"),
+                                 strict=True):  # fmt: skip
+                ax.set_ylabel(words, fontsize="x-small")
+        for ax in column:
+            bare(ax)
     return fig
 
 

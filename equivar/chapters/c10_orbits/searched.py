@@ -14,14 +14,14 @@ from equivar import data as datasets
 from equivar.data.folder import DatasetImages
 from equivar.data.input import Input
 from equivar.networks import fastest
-from equivar.orbits import along_orbit, filters_of, first_and_blocks, members, orbits
+from equivar.orbits import FIRST, along_orbit, filters_of, first_and_blocks, members, orbits
 from equivar.runs import Derived, Made, Results, Spec, Store
 from equivar.runs.spec import moved_defaults
 
 REVISION = 1  # raise it when the same parameters would give another result
 ORBITS_DEFAULTS = {"over": "image", "similarity": "correlation", "matching": "maximum"}  # at first
 LARGEST = 11  # sides of filters that are kept to be drawn
-CELLS = 28  # sides of the maps that are kept
+CELLS = 44  # sides of the maps that are kept
 DIGITS = 4  # of their values
 SCORES = ("weakest", "mean", "chance", "law_180", "score_180", "law_270", "score_270", "stable")
 
@@ -46,8 +46,8 @@ class Searched(Derived):
     def make(self, work: Path, store: Store) -> Made:
         """Search the first convolution and the blocks; tables for the pictures of the first.
 
-        `orbits`: rows of `equivar.orbits`. `filters`: those of found cycles. `pictures`: an image
-        that this package draws, along the strongest orbit.
+        `orbits`: rows of `equivar.orbits`. `filters`: those of found cycles. `pictures`: maps of a
+        photograph (`equivar.data.photograph`), along the strongest orbit of the largest filters.
         """
         model, images, wanted = self.opened(store)
         layers = first_and_blocks(model, next(iter(_batches(images)))[:1])
@@ -69,8 +69,8 @@ def filters_in(results: Results, network: str) -> dict[int, np.ndarray]:
     return {row.channel: _array(row).reshape(-1, row.side, row.side) for row in rows.itertuples()}
 
 
-def picture_along(results: Results, network: str) -> tuple[np.ndarray, ...]:
-    """What `orbit_maps` draws: image, maps, maps of turned images, members.
+def picture_along(results: Results, network: str) -> dict[str, object]:
+    """What `orbit_picture` draws: filters, image, maps, maps of turned images, members.
 
     ValueError: the network has no orbit in its first convolution.
     """
@@ -79,9 +79,28 @@ def picture_along(results: Results, network: str) -> tuple[np.ndarray, ...]:
     if rows.empty:
         raise ValueError(f"no orbit was found in the first convolution of {network}")
     planes = {what: [_plane(r) for r in of.itertuples()] for what, of in rows.groupby("what")}
-    image = np.stack(planes["image"], axis=-1)
-    channels = rows.loc[rows["what"] == "maps", "channel"].tolist()
-    return image.squeeze(), np.stack(planes["maps"]), np.stack(planes["turned"]), channels
+    image = datasets.picture(datasets.photograph()[0])
+    if "image" in planes:  # runs of the first edition drew one themselves
+        image = np.stack(planes["image"], axis=-1).squeeze()
+    return {
+        "filters": filters_in(results, network),
+        "image": image,
+        "maps": np.stack(planes["maps"]),
+        "turned": np.stack(planes["turned"]),
+        "members": rows.loc[rows["what"] == "maps", "channel"].tolist(),
+    }
+
+
+def best_orbit(results: Results) -> str | None:
+    """The network whose orbit is best to look at: the largest filters, then the strongest cycle."""
+    cycles, filters = results.tables["orbits"], results.tables["filters"]
+    first = cycles[cycles["found"] & (cycles["part"] == FIRST) & (cycles["kind"] == "orbit")]
+    there = first[first["network"].isin(set(results.tables["pictures"]["network"]))]
+    if there.empty:
+        return None
+    sides = filters.groupby("network")["side"].max()
+    order = there.assign(side=there["network"].map(sides)).sort_values(["side", "weakest"])
+    return str(order["network"].iloc[-1])
 
 
 def _batches(images: Tensor | Iterable) -> Iterable[Tensor]:
@@ -104,15 +123,13 @@ def _filters(model: nn.Module, layer: str, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pictures(model: nn.Module, layer: str, found: pd.DataFrame, wanted: Input) -> pd.DataFrame:
-    """The image, and its maps along the strongest orbit: a row for each plane."""
+    """The maps of the photograph along the strongest orbit: a row for each plane."""
     planes: list[tuple[str, int, np.ndarray]] = []
     strongest = found[found["kind"] == "orbit"].sort_values("weakest")
     if len(strongest):
         cycle = members(strongest["members"].iloc[-1])
-        drawn = datasets.load("shapes", "test").images[1:2]
-        image = next(iter(DatasetImages("shapes", drawn, wanted)))[0]
+        image = next(iter(DatasetImages("photograph", datasets.photograph(), wanted)))[0]
         maps, turned = along_orbit(model, layer, image, cycle, CELLS)
-        planes += [("image", i, plane) for i, plane in enumerate(drawn[0].numpy() / 255)]
         planes += [("maps", c, plane) for c, plane in zip(cycle, maps, strict=True)]
         planes += [("turned", cycle[0], plane) for plane in turned]
     rows = [(what, c, *plane.shape, _text(plane)) for what, c, plane in planes]
