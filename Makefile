@@ -23,6 +23,7 @@ SHARED    = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$(SHARE)}
 BUILD    := _build/$(PROFILE)
 HTML     := $(BUILD)/html/index.html
 
+BOOKS    := $(if $(filter file,$(origin PROFILE)),standard quick,$(PROFILE))
 PROFILES := $(sort $(patsubst notebooks/profiles/%.yaml,%,$(wildcard notebooks/profiles/*.yaml)))
 SOURCES  := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTERS := $(SOURCES:.ipynb=)
@@ -44,7 +45,13 @@ help: ## this list
 	@echo "  JOBS=$(JOBS)                   chapters at once, each on its share of the cores"
 	@echo "  PROFILE=name             other parameters: $(PROFILES) (now: $(PROFILE))"
 
-all: book ## from nothing to the book: environment, chapters, pages
+# Both books: of what runs on this machine, and of the committed results; one, where it is named.
+all: ## from nothing to the books: environment, chapters, pages
+	@failed=; for profile in $(BOOKS); do \
+		$(MAKE) --no-print-directory book PROFILE=$$profile || failed=1; \
+	done; \
+	for profile in $(BOOKS); do echo "$$profile: open file://$(subst $() ,%20,$(CURDIR))/_build/$$profile/html/index.html"; done; \
+	[ -z "$$failed" ]
 
 setup: $(READY) ## the environment in .venv, at the versions of requirements.lock
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import fields
 
 import ledger
-from chapters import declared, read
-from ledger import verdicts_by_claim, wording
+from chapters import declared, read, text
+from ledger import HEADLINES, HERE, best, verdicts_by_claim, wording
 
 from equivar.chapters import room
 from equivar.verdicts import SIGNS, VERDICTS, Verdict
@@ -24,38 +24,6 @@ BADGES = {
     "negligible": "info",
     "inconclusive": "secondary",
     "not judged": "light",
-}
-HEADLINES = (  # a title, the claim that tells it, and what the paper finds
-    (
-        "Accuracy",
-        "4.2b",
-        "The paper finds that networks which recognise more are more equivariant to translation, "
-        "in the final part in almost the same order.",
-    ),
-    (
-        "Augmentation",
-        "4.4a",
-        "It finds that random crops and RandAugment raise translation equivariance, and flips and "
-        "CutMix do not.",
-    ),
-    (
-        "Capacity",
-        "4.5a",
-        "It finds that small networks are more equivariant than wide ones.",
-    ),
-    (
-        "Architecture",
-        "4.6a",
-        "It finds that vision transformers and mixers have less translation equivariance inside "
-        "than convolutional networks.",
-    ),
-)
-HERE = {
-    "supported": "The same is found here.",
-    "contradicted": "Here the opposite is found.",
-    "negligible": "Here the effect is too small to be of interest.",
-    "inconclusive": "The runs of this book leave it open.",
-    "not judged": "This book can not judge it yet.",
 }
 
 
@@ -71,10 +39,10 @@ SCALE = {  # parameters that tell what a chapter was made from, and how they are
 
 
 TRAINING = ("train_data", "epochs")
+PARAMETERS = {"parameters", "injected-parameters"}  # tags of cells: a page has a table instead
 BOX = {  # parameters that the table beside the paper tells, and in which row
     "network": "network",
     "networks": "network",
-    "widths": "network",
     "data": "data",
     "epochs": "epochs",
     "seeds": "seeds",
@@ -257,16 +225,6 @@ def needed(profiles):
     return table(columns, rows) if rows else "No claim is open.\n"
 
 
-def best(profiles):
-    """{claim: {way: row}} of the best profile that judges a claim."""
-    found = {}
-    for rows in profiles.values():
-        for claim, ways in verdicts_by_claim(rows).items():
-            if any(row.verdict != "not judged" for row in ways.values()):
-                found.setdefault(claim, ways)
-    return {claim: found[claim] for claim in wording() if claim in found}
-
-
 def changed(profiles, path):
     """The verdicts of committed profiles that are not those of the first edition, and why."""
     if not path.is_file():
@@ -297,7 +255,11 @@ def open_with(path, rows):
     notebook = read(path)
     ran_with = notebook["metadata"].get("papermill", {}).get("parameters", {})
     values = declared(path) | ran_with
-    source = scale(values) + verdicts(rows) + box(values, room(path.stem))
+    source = scale(values) + verdicts(rows) + box(values, room(path.stem)) + ran(values)
+    notebook["cells"] = [cell for cell in notebook["cells"] if not PARAMETERS & tags_of(cell)]
+    for cell in notebook["cells"]:
+        if "Parameters.of(globals())" in text(cell):  # what every chapter begins with
+            cell["metadata"]["tags"] = [*tags_of(cell), "hide-input"]
     page = {"cell_type": "markdown", "id": "opening", "metadata": {}, "source": source}
     notebook["cells"].insert(1, page)
     path.write_text(json.dumps(notebook), encoding="utf-8")
@@ -320,11 +282,15 @@ def box(values, chapter):
     if not paper:
         return ""
     mine = {"epochs": "none, weights by others"} if trained_elsewhere(values) else {}
+    if "widths" in values:
+        widths = ", ".join(map(str, values["widths"]))
+        mine["network"] = f"WRN-{values['depth']} of widths {widths}"
     for name, words in BOX.items():
         value = values.get(name)
-        if value and name not in mine:
+        if value and words not in mine:
             count = len(value) if isinstance(value, list | dict) else 0
             mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
+    mine.setdefault("network", "the same")  # it is no parameter
     rows = [
         [what, paper.get(what, "-"), mine.get(what, "-")]
         for what in ("network", "data", "epochs", "seeds", "images")
@@ -332,6 +298,28 @@ def box(values, chapter):
     ]
     rows.append(["found", sentence(paper["reports"]), "the verdicts above, and below with reasons"])
     return "\n" + table({"": LEFT, "the paper": LEFT, "this book": LEFT}, rows)
+
+
+def tags_of(cell):
+    return set(cell["metadata"].get("tags", []))
+
+
+def ran(values):
+    """The parameters that a chapter ran with, folded."""
+    rows = [[f"`{name}`", shown(value)] for name, value in values.items()]
+    body = table({"parameter": LEFT, "value": LEFT}, rows)
+    return f"\n```{{dropdown}} This chapter ran with\n{body}```\n"
+
+
+def shown(value):
+    """A value in a table; of a mapping its entries, of a table of networks their names."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return ", ".join(one["name"] for one in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {shown(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) if value != "" else "none"
 
 
 def in_words(value):

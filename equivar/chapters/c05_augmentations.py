@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from equivar import data as datasets
 from equivar import training
 from equivar.data import picture
-from equivar.figures import LABELS, WIDTH, bare
-from equivar.names import PARTS
+from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
+from equivar.names import PARTS, amount_of
 from equivar.networks.reported import reported
 from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Count, Images, Schedule, Seeds
@@ -234,6 +234,38 @@ def _change(scores: Runs, augment: str, part: str, **bounds: float) -> Component
         scores.score(augment, "equivariance", part),
         scores.score("none", "equivariance", part),
         **bounds,
+    )
+
+
+def seen(found: Results) -> Words:
+    """What the figure by part shows, with its numbers."""
+    table = means_by_part(found.scores, "augment")
+    change = (table - table.loc["none"]).drop(index="none") if "none" in table.index else table
+    return Words(
+        "Without augmentation equivariance is "
+        + by_part(table.loc[["none"]], {"none": ""}).strip()
+        + " in the early, middle and late part, after pooling and at the end. With an augmentation "
+        f"it changes there by: {by_part(change, AUGMENTATIONS)}."
+    )
+
+
+def zigzag(found: Results) -> Words:
+    """Shifts by whole cells of a map beside those between cells, with their numbers."""
+    rows = found.scores[found.scores["kind"] == "equivariance"]
+    rows = rows[rows["stride"] > 1].assign(
+        whole=lambda t: t["transform"].map(amount_of) % t["stride"] == 0
+    )
+    told = [
+        f"with stride {stride:g} the score is {number(of[of['whole']]['score'].mean())} for shifts "
+        f"by whole cells and {number(of[~of['whole']]['score'].mean())} between"
+        for stride, of in rows.groupby("stride")
+    ]
+    return Words(
+        "The lines go up and down with the period of the stride. A map of stride 2 has a cell for "
+        "every second pixel: a shift by two pixels moves it by one cell, and a shift by one falls "
+        "between two. If the map were a smooth picture, reading it between its cells would do. It "
+        f"is not: {'; '.join(told)}. What is lost is what a strided layer has sampled too coarsely "
+        "to be read between its cells, the aliasing that {cite:t}`zhang2019` describe."
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from equivar.chapters.c05_augmentations import Shifts, beside_reported, under_shifts
+from equivar.figures import Words, by_part, means_by_part
 from equivar.names import BEFORE_POOLING
 from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Count
@@ -74,6 +75,21 @@ def tables(p: Parameters, store: Store | None = None) -> Results:
     """Section 4.5: every width, under diagonal shifts."""
     networks = {width: f"wrn-{p.depth}-{width}" for width in p.widths}
     return beside_reported(run_all(runs(p), store), "widening", networks, p.data)
+
+
+def seen(found: Results) -> Words:
+    """What the figure by part shows, with its numbers."""
+    parts = list(BEFORE_POOLING)
+    table = means_by_part(found.scores, "widening")
+    chance = means_by_part(found.scores, "widening", column="chance")
+    names = {width: f"width {width}" for width in table.index}
+    final = means_by_part(found.scores, "widening", "invariance")
+    return Words(
+        f"Equivariance in the early, middle and late part: {by_part(table, names, parts)}. What "
+        f"chance alone scores in the late part: {by_part(chance, names, ['late'])}; the more "
+        "channels, the better the best of them. Invariance in the final part: "
+        f"{by_part(final, names, ['final'])}."
+    )
 
 
 def claims(found: Results, p: Parameters, corrected: bool = False) -> list[Verdict]:

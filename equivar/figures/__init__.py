@@ -24,6 +24,7 @@ from equivar.figures.style import (
     signed_image,
     style,
 )
+from equivar.figures.words import Words, by_part, means_by_part, number
 
 __all__ = [
     "CHANCE",
@@ -31,12 +32,16 @@ __all__ = [
     "LABELS",
     "MARKERS",
     "WIDTH",
+    "Words",
     "accuracies",
     "bare",
+    "by_part",
     "depth_profile",
     "half_interval",
     "layer_scores",
+    "means_by_part",
     "network_profile",
+    "number",
     "part_scores",
     "shared_legend",
     "shift_scores",

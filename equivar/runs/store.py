@@ -143,7 +143,9 @@ class Store:
             work.mkdir(exist_ok=True)
             shutil.rmtree(work / "final", ignore_errors=True)
             write(work / "final", made, facts)
-            shutil.rmtree(run.path)
+            before = work / "before"  # moved, so that no moment of a kill leaves half of it
+            shutil.rmtree(before, ignore_errors=True)
+            os.replace(run.path, before)
             os.replace(work / "final", run.path)
             shutil.rmtree(work)
         return _of(spec, run.path)

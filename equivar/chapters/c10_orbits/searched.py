@@ -95,7 +95,8 @@ def best_orbit(results: Results) -> str | None:
     """The network whose orbit is best to look at: the largest filters, then the strongest cycle."""
     cycles, filters = results.tables["orbits"], results.tables["filters"]
     first = cycles[cycles["found"] & (cycles["part"] == FIRST) & (cycles["kind"] == "orbit")]
-    there = first[first["network"].isin(set(results.tables["pictures"]["network"]))]
+    drawn = set(results.tables["pictures"]["network"]) & set(filters["network"])
+    there = first[first["network"].isin(drawn)]
     if there.empty:
         return None
     sides = filters.groupby("network")["side"].max()
