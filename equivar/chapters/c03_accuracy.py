@@ -24,6 +24,8 @@ from equivar.runs.parameters import TRAIN, Count, Images, NetworkRow, Schedule, 
 from equivar.runs.scores import by_sort_and_part
 from equivar.transforms import parse_transforms
 from equivar.verdicts import (
+    CORRECTED,
+    FAMILIES,
     FEWEST,
     SCORE,
     SE_95,
@@ -40,7 +42,6 @@ LARGE = 32  # images of a forward pass: those of ImageNet are large
 KNOWN = ["network", "family", "top1"]  # what the tables tell of a network
 STRONG = 0.8  # above it, a rank correlation counts as almost perfect
 NEEDS = f"It takes {FEWEST} networks"
-SHAPES = "osD^v<>PX*dph"  # of the networks of a family, in their order
 FIFTH = "a rank correlation of .2: less than 4 % of the variance of ranks"
 PAPER = {
     "network": "EfficientNet-B6 and -B7, ResNeXt-101, Inception-v3, a ViT, an MLP-Mixer",
@@ -348,25 +349,50 @@ def picture_given(p: Parameters, number: int = 1) -> np.ndarray:
 
 
 def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
-    """Score against top-1, a panel for each kind and part, a point for each network (figure 4)."""
-    rows = parts[(parts["transforms"] == transforms) & parts["top1"].notna()]
-    mark = marks(parts)
-    fig, axes = plt.subplots(2, len(PARTS), figsize=(WIDTH, 4.6), sharex=True, sharey="row")
-    for ax, part in zip(axes[0], PARTS, strict=True):
-        ax.set_title(part.capitalize())
-    for row, kind in zip(axes, KINDS, strict=True):
-        for ax, part in zip(row, PARTS, strict=True):
-            of = rows[(rows["kind"] == kind) & (rows["part"] == part)]
-            for point in of.itertuples():
-                ax.errorbar(point.top1, point.score, yerr=SE_95 * point.se, label=point.network,
-                            ls="", elinewidth=0.8, **mark[point.network])  # fmt: skip
-                ax.plot(point.top1, point.chance, "_", color=COLOURS["chance"], ms=5)
-        row[0].set_ylabel(kind)
+    """Equivariance, corrected for chance, against top-1: a panel for each part (figure 4).
+
+    A point for each network, in the colour of its family, with its name; rho is the rank
+    correlation.
+    """
+    networks = Networks(parts, CORRECTED)
+    top1 = networks.top1.to_numpy()
+    shown = [name for name in PARTS if name != "pool"]
+    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
+    for ax, part in zip(axes.flat, shown, strict=True):
+        scores = networks.scores(transforms, "equivariance", part)
+        there = ~np.isnan(top1) & ~np.isnan(scores)
+        for i in np.flatnonzero(there):
+            family = networks.family[networks.names[i]]
+            ax.plot(top1[i], scores[i], "o", color=COLOURS[family], ms=4.5)
+        _names(ax, top1[there], scores[there], [networks.names[i] for i in np.flatnonzero(there)])
+        one = rank("", "", scores, top1)
+        rho = "" if one.lacking else f",  rho = {one.effect:.2f}"
+        ax.set_title(f"{part.capitalize()}{rho}")
     for ax in axes[1]:
         ax.set_xlabel("top-1 in %")
-    axes[0, 0].plot([], [], "_", color=COLOURS["chance"], label="chance")
-    shared_legend(fig, axes[0, 0], ncols=3)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("equivariance, corrected")
+    for family in dict.fromkeys(networks.family):
+        axes[0, 0].plot([], [], "o", color=COLOURS[family], label=FAMILIES[family])
+    shared_legend(fig, axes[0, 0])
     return fig
+
+
+def _names(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]):
+    """A name beside each point: on its left where the point lies far right, moved where crowded."""
+    ax.margins(x=0.22, y=0.12)
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    step, taken = (high - low) / 22, []
+    for i in np.argsort(y):
+        left = x[i] > (x.min() + x.max()) / 2
+        height = y[i]
+        while any(side == left and abs(height - other) < step for side, other in taken):
+            height += step / 4
+        taken.append((left, height))
+        ax.annotate(names[i], (x[i], height), xytext=(-5 if left else 5, 0), va="center",
+                    textcoords="offset points", ha="right" if left else "left",
+                    fontsize=6)  # fmt: skip
 
 
 def rank_intervals(correlations: pd.DataFrame) -> Figure:
@@ -443,13 +469,3 @@ def _cells(ax: Axes, cells: int, lost: float, first: float):
     ax.add_patch(plt.Rectangle((first, first), kept, kept, fill=False, lw=2,
                                edgecolor=COLOURS["equivariance"]))  # fmt: skip
     ax.set(xlim=(0, cells), ylim=(cells, 0))
-
-
-def marks(table: pd.DataFrame) -> dict[str, dict[str, object]]:
-    """Colour and marker of each network: the colour tells its family."""
-    found = {}
-    for family, rows in table.groupby("family", sort=False):
-        for i, name in enumerate(dict.fromkeys(rows["network"])):
-            shape = SHAPES[i % len(SHAPES)]
-            found[name] = {"color": COLOURS[family], "marker": shape, "ms": 5, "mfc": "none"}
-    return found

@@ -19,7 +19,6 @@ from equivar.chapters.c03_accuracy import (
     NEEDS,
     Compared,
     Parameters,
-    marks,
     runs,
     tables,
 )
@@ -31,7 +30,6 @@ from equivar.verdicts import (
     FEW,
     NO_EXCESS,
     SCORE,
-    SE_95,
     Claim,
     Component,
     Networks,
@@ -329,39 +327,58 @@ def seen(found: Compared) -> Words:
 
 
 def architecture_profiles(parts: pd.DataFrame) -> Figure:
-    """Score by part, a line for each network (figure 7); dotted: its family's mean chance."""
-    mark = marks(parts)
+    """Score by part (figure 7): networks as thin lines, a thick one for the mean of a family.
+
+    A family of one network is that network, named at its line. Dotted: the family's mean chance.
+    """
     fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.8), sharex=True, sharey="row")
+    x = range(len(PARTS))
     for row, (transforms, words) in zip(axes, SORTS.items(), strict=True):
         for ax, kind in zip(row, KINDS, strict=True):
             of = parts[(parts["transforms"] == transforms) & (parts["kind"] == kind)]
-            for name, line in of.groupby("network", sort=False):
-                line = line.set_index("part").reindex(PARTS)
-                ax.errorbar(range(len(PARTS)), line["score"], yerr=SE_95 * line["se"], label=name,
-                            lw=1, elinewidth=0.8, **mark[name])  # fmt: skip
             for family, lines in of.groupby("family", sort=False):
+                colour = COLOURS[family]
+                table = lines.pivot(index="network", columns="part", values="score").reindex(
+                    columns=PARTS
+                )
+                for values in table.to_numpy():
+                    ax.plot(x, values, color=colour, lw=0.7, alpha=0.45)
+                ax.plot(x, table.mean(), color=colour, lw=2.2, marker="o", ms=4,
+                        label=_family_words(family, list(table.index)))  # fmt: skip
                 chance = lines.groupby("part")["chance"].mean().reindex(PARTS)
-                ax.plot(range(len(PARTS)), chance, color=COLOURS[family], **CHANCE)
-            ax.set(title=f"{words} {kind}", xticks=range(len(PARTS)),
+                ax.plot(x, chance, color=colour, **CHANCE)
+            ax.set(title=f"{words} {kind}", xticks=x,
                    xticklabels=[part.capitalize() for part in PARTS])  # fmt: skip
         row[0].set_ylabel("score")
     _legend(fig, axes[0, 0])
     return fig
 
 
+def _family_words(family: str, names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return f"{FAMILIES[family]}, mean of {len(names)}"
+
+
 def relative_depth(scores: pd.DataFrame) -> Figure:
     """Equivariance by layer, from the first (0) to the last before pooling (1)."""
-    mark = marks(scores)
     rows = scores.assign(transforms=scores["transform"].map(sort_of))[
         (scores["kind"] == "equivariance") & ~scores["part"].isin(WITHOUT_CELLS)
     ]
+    grid = np.linspace(0, 1, 41)
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
     for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
         of = rows[rows["transforms"] == transforms]
-        for name, layers in of.groupby("network", sort=False):
-            mean = layers.groupby("index")["score"].mean()
-            depth = np.linspace(0, 1, len(mean))
-            ax.plot(depth, mean, label=name, lw=1, **mark[name])
+        for family, networks in of.groupby("family", sort=False):
+            lines = []
+            for _, layers in networks.groupby("network", sort=False):
+                mean = layers.groupby("index")["score"].mean().to_numpy()
+                depth = np.linspace(0, 1, len(mean))
+                ax.plot(depth, mean, lw=0.7, alpha=0.45, color=COLOURS[family])
+                lines.append(np.interp(grid, depth, mean))
+            names = list(dict.fromkeys(networks["network"]))
+            ax.plot(grid, np.mean(lines, axis=0), lw=2.2, color=COLOURS[family],
+                    label=_family_words(family, names))  # fmt: skip
         ax.set(title=f"{words} equivariance", xlabel="relative depth")
     axes[0].set_ylabel("score")
     shared_legend(fig, axes[0], ncols=3)

@@ -16,12 +16,12 @@ from pydantic import Field, field_validator
 
 from equivar.chapters import c04_tasks, c05_augmentations
 from equivar.chapters.c08_readings.chance import best_of, chance_of_best
-from equivar.chapters.c08_readings.checks import Checked, check_profiles
+from equivar.chapters.c08_readings.checks import Checked, check_profiles, check_words
 from equivar.chapters.c08_readings.pictures import (
     chance_curves,
     chance_shares,
     matching_profiles,
-    reading_grid,
+    reading_changes,
     verdict_grid,
 )
 from equivar.measure import CHOICES, measure
@@ -46,13 +46,14 @@ __all__ = [
     "chance_of_best",
     "chance_shares",
     "check_profiles",
+    "check_words",
     "claim_b1",
     "claim_b3",
     "claims",
     "combinations",
     "matching_profiles",
     "one_at_a_time",
-    "reading_grid",
+    "reading_changes",
     "runs",
     "tables",
     "verdict_grid",

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from equivar.data.folder import DatasetImages, drawn_order
 from equivar.features import default_layers
-from equivar.figures import WIDTH, shared_legend
+from equivar.figures import WIDTH, Words, number, shared_legend
 from equivar.measure import measure, parts_of, run_session
 from equivar.measure.comparison import Options
 from equivar.names import SORTS, WITHOUT_CELLS, sort_of
@@ -150,3 +150,18 @@ def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Fi
     axes[0].set_ylabel("equivariance" if value == "score" else f"equivariance, {value}")
     shared_legend(fig, axes[0], ncols=len(readings))
     return fig
+
+
+def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words:
+    """By how much the last reading of a check differs from the first, in a sentence."""
+    rows = checks[(checks["check"] == check) & (checks["kind"] == "equivariance")]
+    readings = list(dict.fromkeys(rows["reading"]))
+    wide = rows.pivot_table(index=["transforms", "part", "layer"], columns="reading", values=value)
+    change = wide[readings[-1]] - wide[readings[0]]
+    ends = change.index.get_level_values("part").isin(WITHOUT_CELLS)
+    inside, last = change[~ends], change[ends]
+    return Words(
+        f"From “{readings[0]}” to “{readings[-1]}” a layer before pooling changes by "
+        f"{inside.mean():+.3f} on average and by {number(inside.abs().max(), 3)} at most; Pool and "
+        f"Final change by {last.mean():+.3f} on average."
+    )

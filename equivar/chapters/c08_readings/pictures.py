@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from equivar.figures import COLOURS, WIDTH, depth_profile, shared_legend
+from equivar.measure import CHOICES
 from equivar.names import KINDS, PARTS
 from equivar.verdicts import SIGNS
 
@@ -42,28 +43,41 @@ def matching_profiles(scores: pd.DataFrame) -> Figure:
     return fig
 
 
-def reading_grid(scores: pd.DataFrame, sort: str) -> Figure:
-    """Every combination of readings, a row each: invariance, equivariance and chance by part."""
+def reading_changes(scores: pd.DataFrame, sort: str) -> Figure:
+    """What each choice changes when it alone is changed: scores by part, minus those by default.
+
+    Columns: invariance, equivariance, and the chance of equivariance; the row "by default" has the
+    scores themselves. scores: the table `grid`.
+    """
     rows = scores[scores["transforms"] == sort]
-    options = ["over", "match", "sign", *(["border", "subpixel"] if sort == "shift" else [])]
-    if sort == "rotation":  # which the other options do not touch
-        rows = _chosen(rows, {name: PLAIN[name] for name in ("border", "subpixel")})
+    names = ["over", "match", "sign", *(["border", "subpixel"] if sort == "shift" else [])]
+    choices = {"by default": {}} | {
+        f"{name} = {choice}": {name: choice} for name in names for choice in CHOICES[name][1:]
+    }
+    default = {name: choices[0] for name, choices in CHOICES.items() if name in rows}
     blocks = {kind: ("score", kind) for kind in KINDS} | {"chance of it": ("chance", KINDS[1])}
     parts = [part for part in PARTS if part in set(rows["part"])]
-    count = len(rows[options].drop_duplicates())
-    fig, axes = plt.subplots(1, 3, figsize=(WIDTH, 1.1 + 0.17 * count), sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(WIDTH, 1.3 + 0.34 * len(choices)), sharey=True)
     for ax, (title, (column, kind)) in zip(axes, blocks.items(), strict=True):
-        means = rows[rows["kind"] == kind].groupby([*options, "part"], sort=False)[column].mean()
-        table = means.unstack("part")[parts]
-        image = ax.imshow(table, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-        ax.set(title=title, xticks=range(len(parts)), yticks=range(count))
+        of = rows[rows["kind"] == kind]
+        means = [
+            _chosen(of, default | choice).groupby("part")[column].mean().reindex(parts)
+            for choice in choices.values()
+        ]
+        table = np.array([means[0], *(one - means[0] for one in means[1:])])
+        image = ax.imshow(table[1:], cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto",
+                          extent=(-0.5, len(parts) - 0.5, len(choices) - 0.5, 0.5))  # fmt: skip
+        ax.set(title=title, xticks=range(len(parts)), yticks=range(len(choices)))
+        ax.set_ylim(len(choices) - 0.5, -0.5)
         ax.set_xticklabels(parts, rotation=45, ha="right", rotation_mode="anchor")
-        ax.set_yticklabels([", ".join(names) for names in table.index], fontsize="x-small")
+        ax.set_yticklabels(list(choices))
         ax.tick_params(length=0)
-        _numbers(ax, table.to_numpy())
-    axes[0].text(-0.02, 1.01, ", ".join(options), transform=axes[0].transAxes, ha="right",
-                 va="bottom", fontsize="x-small", weight="bold")  # fmt: skip
-    fig.colorbar(image, ax=axes, label="score", shrink=min(1, 5 / count + 0.3), pad=0.01)
+        for (y, x), value in np.ndenumerate(table):
+            if not np.isnan(value):
+                text = f"{value:.2f}" if y == 0 else f"{value:+.2f}"
+                ax.text(x, y, text.replace("0.", "."), ha="center", va="center", fontsize=7,
+                        color="white" if y and abs(value) > 0.35 else "black")  # fmt: skip
+    fig.colorbar(image, ax=axes, label="change", shrink=0.9, pad=0.01)
     return fig
 
 

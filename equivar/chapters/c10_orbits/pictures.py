@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch
 
-from equivar.figures import WIDTH, bare
+from equivar.figures import WIDTH, bare, shared_legend
 from equivar.orbits import KINDS
 
 KIND_COLOURS = {"fixed": "#2C6E9B", "pair": "#E0A526", "orbit": "#C8443C", "none": "#E9E6E1"}
 KIND_LABELS = {"fixed": "fixed", "pair": "in pairs", "orbit": "in orbits", "none": "in none"}
+LEAST_CYCLES = 5  # of a point of the figure of the group law
 _TILE = 0.62  # inches, a filter's side
 _STEP = {1: 1.35, 2: 2.85, 4: 5.75}  # tiles from one group to the next
 _GAP = 1.42  # tiles from one filter to the next of its group
@@ -137,28 +138,31 @@ def orbit_shares(shares: pd.DataFrame, by: str = "network") -> Figure:
 
 
 def group_law(table: pd.DataFrame) -> Figure:
-    """Whether the maps of 180 and 270 degrees are the square and cube of the one of 90.
+    """How often the maps of 180 and 270 degrees are the square and cube of the one of 90.
 
-    A point for each cycle, by its weakest score; filled where the law holds for all members.
-    table: rows of `equivar.orbits`.
+    The share of cycles for which that holds of all members, by the cycle's weakest score: those
+    that are found, and those that are not. table: rows of `equivar.orbits`.
     """
-    kinds = ["fixed", "pair", "orbit"]
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9), sharey=True)
-    spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(table))
+    edges = np.linspace(0, 1, 11)
+    rows = table[table["kind"].isin(KINDS.values())]
     for ax, degrees in zip(axes, (180, 270), strict=True):
-        for place, kind in enumerate(kinds):
-            of = (table["kind"] == kind).to_numpy()
-            holds = (table[f"law_{degrees}"] == 1).to_numpy()
-            found = table["found"].to_numpy()
-            for some, style in (
-                (of & ~found, {"color": KIND_COLOURS["none"], "s": 14}),
-                (of & found & ~holds, {"facecolor": "white", "edgecolor": KIND_COLOURS[kind]}),
-                (of & found & holds, {"color": KIND_COLOURS[kind]}),
-            ):
-                ax.scatter(place + spread[some], table["weakest"][some], **{"s": 22, **style})
-        ax.set(xticks=range(3), title=f"{degrees}°", ylim=(-0.05, 1.05))
-        ax.set_xticklabels([KIND_LABELS[kind] for kind in kinds])
-    axes[0].set_ylabel("weakest score of the cycle")
+        holds = rows[f"law_{degrees}"] == 1
+        for found, colour, words in (
+            (True, KIND_COLOURS["orbit"], "found"),
+            (False, "#8c8c8c", "not found"),
+        ):
+            of = rows["found"].astype(bool) == found
+            bins = pd.cut(rows["weakest"][of], edges)
+            share = holds[of].groupby(bins, observed=True).agg(["mean", "size"])
+            share = share[share["size"] >= LEAST_CYCLES]
+            x = [interval.mid for interval in share.index]
+            label = f"{words} ({int(of.sum())})"
+            ax.plot(x, share["mean"], color=colour, marker="o", ms=4, label=label)
+        ax.set(title=f"{degrees}°", xlabel="weakest score of the cycle", xlim=(0, 1))
+        ax.set_ylim(-0.03, 1.05)
+    axes[0].set_ylabel("share for which the law holds")
+    shared_legend(fig, axes[0])
     return fig
 
 
