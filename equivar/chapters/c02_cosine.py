@@ -21,7 +21,6 @@ from equivar.runs.measured import given_or_trained
 from equivar.runs.parameters import Images, Number, Schedule, Seed
 from equivar.similarity import SIMILARITIES, pairwise
 from equivar.verdicts import (
-    FEW,
     LEVEL,
     SE_95,
     Claim,
@@ -34,6 +33,7 @@ from equivar.verdicts import (
 )
 
 RESAMPLES = 2000
+FEWEST = 3  # networks: of two, resamples are too much alike
 RUN = 3  # neighbouring layers that are drawn together
 PAPER = {
     "network": "ResNet-44",
@@ -152,16 +152,16 @@ def claim_3_3a(blocks: pd.DataFrame, seed: int = 0) -> Verdict:
         for _, of in wide.groupby("network", sort=False)
     ]
     if not tables:
-        return not_judged("3.3a", ["no network with both scores"], f"It takes {FEW} networks")
+        return not_judged("3.3a", ["no network with both scores"], f"It takes {FEWEST} networks")
     r = np.mean([_following(table) for table in tables], axis=0)
     said = " and ".join(
-        f"for {kind} {r[2 * i]:.2f} by cosine and {r[2 * i + 1]:.2f} by correlation"
+        f"for {kind} {r[2 * i]:z.2f} by cosine and {r[2 * i + 1]:z.2f} by correlation"
         for i, kind in enumerate(kinds)
     )
     levels = f"The correlation with the mean activation is {said}"
     networks = count_words(len(tables), "network")
-    if len(tables) < FEW:
-        verdict = not_judged("3.3a", [networks], f"It takes {FEW} networks")
+    if len(tables) < FEWEST:
+        verdict = not_judged("3.3a", [networks], f"It takes {FEWEST} networks")
         return replace(verdict, reason=f"{verdict.reason} {levels}.")
     rng, changes = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):

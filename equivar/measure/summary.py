@@ -52,7 +52,8 @@ def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataF
         for name in more:
             row[f"{name}_se"] = jackknife(averaged_replicates(group, replicates, name))
         if "groups" in table.columns:
-            row["groups"] = group["groups"].min()
+            scored = group[group["score"].notna()]  # a layer without a score used no groups
+            row["groups"] = (group if scored.empty else scored)["groups"].min()
         rows.append(row | {"images": group["images"].min()})
     columns = [*by, "score", "se", "chance", "undefined", "images", "rows"]
     columns += [column for name in more for column in (name, f"{name}_se")]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,10 @@ SCORE, CORRECTED, EXCESS = "score", "corrected", "excess"
 NO_EXCESS = "no excess of equivariance, which the first edition did not measure"
 HIGH_CHANCE = 0.95  # as in `equivar.measure`
 ROW = ["layer", "index", "part", "transform", "transforms", "reading"]  # what tells rows apart
+
+
+class MissingColumn(ValueError):
+    """A table lacks a column that a claim needs; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ def values_of(table: pd.DataFrame, column: str, runs: Sequence[str]) -> Values:
     """
     missing = [one for one in ("score", "chance") if one not in table.columns and column != SCORE]
     if missing or SCORE not in table.columns:
-        raise ValueError(
+        raise MissingColumn(
             f"the table has no column {(missing or [SCORE])[0]!r}; it has {list(table.columns)}"
         )
     if column == SCORE:
@@ -91,14 +96,26 @@ def judged(
     claims are given beside `table`, and not beside `removed`.
     """
     if not corrected:
-        return [claim(table, SCORE, **of_table) for claim in claims]
-    found = [claim(table, CORRECTED, **of_table) for claim in claims]
+        return [_or_not_judged(claim, table, SCORE, **of_table) for claim in claims]
+    found = [_or_not_judged(claim, table, CORRECTED, **of_table) for claim in claims]
     if removed is None or removed.empty:
         return found
     names = [name for name in runs if name in removed.columns]
     every = len(removed[names].drop_duplicates()) == len(table[names].drop_duplicates())
-    others = [claim(removed, CORRECTED) for claim in claims]
+    others = [_or_not_judged(claim, removed, CORRECTED) for claim in claims]
     return [beside(one, other, every) for one, other in zip(found, others, strict=True)]
+
+
+def _or_not_judged(
+    claim: Callable[..., Verdict], table: pd.DataFrame, column: str, **more
+) -> Verdict:
+    """The verdict of a claim; `not judged`, and no exception, where the table lacks a column."""
+    try:
+        return claim(table, column, **more)
+    except MissingColumn as error:
+        name = claim.__name__.removeprefix("claim_").replace("_", ".")
+        reason = f"It is judged on tables of equivar.measure, and {error}."
+        return Verdict(name, nan, nan, nan, "not judged", reason)
 
 
 def beside(verdict: Verdict, removed: Verdict, every: bool = True) -> Verdict:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from equivar.verdicts.components import Component
-from equivar.verdicts.corrected import SCORE, note_of, values_of
+from equivar.verdicts.corrected import SCORE, MissingColumn, note_of, values_of
 from equivar.verdicts.samples import Sample
 from equivar.verdicts.verdict import count_words
 
@@ -33,7 +33,7 @@ class Networks:
         wanted = ["network", "family", "top1", "transforms", "kind", "part"]
         missing = [one for one in wanted if one not in table.columns]
         if missing:
-            raise ValueError(
+            raise MissingColumn(
                 f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
             )
         rows = table.drop_duplicates("network").set_index("network")

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from equivar.verdicts.corrected import EXCESS, SCORE, note_of, values_of
+from equivar.verdicts.corrected import EXCESS, SCORE, MissingColumn, note_of, values_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Runs:
         wanted = [group, "kind", "part", "seed"]
         missing = [one for one in wanted if one not in table.columns]
         if missing:
-            raise ValueError(
+            raise MissingColumn(
                 f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
             )
         table = table[table[group].notna()]  # rows of other chapters

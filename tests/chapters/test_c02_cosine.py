@@ -55,7 +55,7 @@ def test_which_similarity_follows_the_activation(weights, verdict):
 def test_one_network_is_not_judged_but_its_correlations_are_told():
     judged = c02_cosine.claim_3_3a(blocks(1, 0, networks=1))
     assert judged.verdict == "not judged" and np.isnan(judged.effect)
-    words = "It takes 2 networks; the table has one network. The correlation with the mean activat"
+    words = "It takes 3 networks; the table has one network. The correlation with the mean activat"
     assert judged.reason.startswith(words)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from equivar.chapters import c03_accuracy, c07_architectures
+from equivar.verdicts import Networks
 
 PARAMETERS = {
     "profile": "test",
@@ -14,8 +15,8 @@ PARAMETERS = {
     ],
     "train_data": "digits", "epochs": 1, "batch_size": 128, "optimizer": "adam", "lr": 0.01,
     "weight_decay": 0.0, "schedule": "one-cycle", "milestones": [], "data": "digits", "images": 20,
-    "transforms": ["rotation-90", "shift-4"], "match": "dataset", "margin": 0.05, "counts": [],
-    "seed": 0,
+    "transforms": ["rotation-90", "shift-4"], "match": "dataset", "removed_images": 10,
+    "counts": [], "seed": 0,
 }  # fmt: skip
 
 
@@ -32,6 +33,44 @@ def test_networks_are_trained_or_taken_as_they_are(compared):
     places = compared.parts.groupby("network")[["transforms", "kind", "part"]].nunique()
     assert (places == [2, 2, 5]).all(axis=None)
     assert compared.parts["se"].ge(0).all()
+
+
+def test_networks_are_measured_again_without_mean_maps_and_without_groups(compared):
+    """On fewer images, which a network that is trained in the run does not need."""
+    names = set(compared.summary["network"])
+    assert (
+        set(compared.removed["network"]) == names and set(compared.replicates["network"]) == names
+    )
+    assert compared.removed.groupby("network")["images"].first().to_dict() == {
+        "one": 20, "two": 20, "three": 10,
+    }  # fmt: skip
+    assert {"family", "top1", "corrected", "excess"} <= set(compared.removed)
+    place = ["transforms", "kind", "part"]
+    groups = compared.replicates.groupby(["network", *place])["group"].nunique()
+    rows = compared.parts.set_index(["network", *place])
+    told = rows["groups"].reindex(groups.index)
+    assert (groups == told)[told > 0].all()  # 0: a layer of the part has no cells to compare
+    # which the standard errors are of
+    networks = Networks(compared.parts, replicates=compared.replicates)
+    for name in names:
+        error, count = networks.error([(1, name, "shift", "equivariance", "early")])
+        row = rows.loc[name, "shift", "equivariance", "early"]
+        assert (error, count) == (pytest.approx(row["se"], rel=1e-3, abs=1e-6), row["groups"])
+
+
+def test_claims_of_three_networks_are_judged_where_they_can_be(compared):
+    for room, judged in ((c03_accuracy, ()), (c07_architectures, ("4.6b",))):
+        for corrected in (False, True):
+            for one in room.claims(compared, c03_accuracy.Parameters(**PARAMETERS), corrected):
+                assert (one.verdict != "not judged") == (one.claim in judged), one
+
+
+def test_images_come_in_a_drawn_order_in_these_chapters():
+    first, other = (
+        c03_accuracy.runs(c03_accuracy.Parameters(**PARAMETERS | {"seed": seed})) for seed in (0, 1)
+    )
+    assert [one.order for one in (first[2], other[2])] == [0, 1]
+    assert first[2].spec.key != other[2].spec.key
 
 
 def test_parts_are_the_means_of_the_scores(compared):

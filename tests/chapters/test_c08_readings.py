@@ -16,6 +16,7 @@ READINGS = SCHEDULE | {
     "measured": 4, "transforms": ("rotation-90", "shift-2"), "seed": 0,
     "tasks": of_chapter(TASKS), "paddings": (0, 1),
     "augmentations": of_chapter(SHIFTS), "shifts": ("shift-1", "shift-4"), "shift_images": 8,
+    "sizes": (32, 33),
 }  # fmt: skip
 
 
@@ -68,12 +69,42 @@ def test_networks_of_other_chapters_are_measured_again(again, small_runs):
     pd.testing.assert_frame_equal(*both, check_exact=False, atol=1e-6)
     assert again.augmentations.scores["reading"].nunique() == 7 and not again.missing
     p = c08_readings.Parameters(**READINGS)
-    worded, above = (c08_readings.verdicts_by_reading(again, p, way) for way in (False, True))
+    worded, fair = (c08_readings.verdicts_by_reading(again, p, way) for way in (False, True))
     assert len(worded["4.3"]) == 4 * 5 and len(worded["4.4"]) == 3 * 7
-    c08_readings.verdict_grid(worded["4.3"], above["4.3"]).canvas.draw()
+    c08_readings.verdict_grid(worded["4.3"], fair["4.3"]).canvas.draw()
     assert [one.claim for one in c08_readings.claims(again, p)] == ["B1", "B3"]
     shares = c08_readings.chance_shares(scores, "task")
     assert shares.loc[("match = image", "plain"), "late"] > shares.loc[("default", "plain"), "late"]
+
+
+def test_one_network_under_four_more_readings(again):
+    checks = again.checks
+    readings = checks.groupby("check")["reading"].agg(lambda of: list(dict.fromkeys(of)))
+    assert readings.to_dict() == {
+        "common": ["kept", "taken away"],
+        "halves": ["the same images", "the other half"],
+        "neighbours": ["in a drawn order", "sorted by class"],
+        "sizes": ["32 pixels", "33 pixels"],
+    }
+    place = ["check", "reading", "transforms", "index"]
+    equivariance = checks[checks["kind"] == "equivariance"].set_index(place)["score"]
+    same, other = (equivariance["halves"][name] for name in readings["halves"])
+    assert (same >= other - 1e-6).all()  # the best on the images that it is chosen on
+    kept = equivariance["common", "kept"]
+    pd.testing.assert_series_equal(kept, equivariance["neighbours", "in a drawn order"])
+    at_32 = equivariance["sizes", "32 pixels"]  # its own size
+    pd.testing.assert_series_equal(kept, at_32, check_exact=False, atol=1e-6)
+    for check in readings.index:
+        c08_readings.check_profiles(checks, check).canvas.draw()
+
+
+def test_sizes_are_part_of_what_a_run_is_stored_under():
+    def key(**more):
+        runs = c08_readings.runs(c08_readings.Parameters(**READINGS | more))
+        [one] = [one for one in runs if isinstance(one, c08_readings.Checked)]
+        return one.spec.key
+
+    assert key() == key(shift_images=9) != key(sizes=(32,))
 
 
 @pytest.mark.parametrize("profile", ["quick", "standard", "paper"])
@@ -124,7 +155,9 @@ def test_chance_of_too_little(bad):
         c08_readings.best_of(*bad)
 
 
-@pytest.mark.parametrize("share, verdict", [(0.8, "supported"), (0.2, "contradicted")])
+@pytest.mark.parametrize(
+    "share, verdict", [(0.8, "supported"), (0.2, "contradicted"), (0.5, "negligible")]
+)
 def test_b1_on_planted_shares(share, verdict):
     rng = np.random.default_rng(0)
     rows = [
@@ -133,5 +166,30 @@ def test_b1_on_planted_shares(share, verdict):
         for task in ("plain", "rot-inv", "rot-eq") for seed in range(3)
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    assert c08_readings.claim_b1(table).verdict == verdict
+    if verdict == "negligible":
+        table["chance"] = 0.252 + 0.1 * (table["chance"] - 0.25)
+    judged = c08_readings.claim_b1(table)
+    assert judged.verdict == verdict
+    assert "late equivariance is 0.50" in judged.reason and " above half of it by " in judged.reason
     assert c08_readings.claim_b1(table[table["seed"] == 0]).verdict == "not judged"
+
+
+def test_b1_without_chance_or_scores_is_not_judged():
+    rows = [
+        {"task": task, "seed": seed, "kind": "equivariance", "part": "late", "score": 0.5,
+         "chance": 0.4}
+        for task in ("plain", "rot-inv", "rot-eq") for seed in range(3)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    for bad in (table[:0], table.assign(chance=np.nan), table.assign(part="early")):
+        assert c08_readings.claim_b1(bad).verdict == "not judged"
+
+
+def test_b3_compares_each_reading_with_the_default():
+    rows = [("default", "supported"), ("match = image", "supported"), ("sign = clip", "negligible")]
+    table = pd.DataFrame(rows, columns=["reading", "verdict"]).assign(claim="4.3a")
+    judged = c08_readings.claim_b3(table)
+    assert judged.verdict == "inconclusive"
+    assert "another verdict: 4.3a (sign = clip)" in judged.reason
+    assert c08_readings.claim_b3(table[:2]).verdict == "supported"
+    assert c08_readings.claim_b3(table[:0]).verdict == "not judged"

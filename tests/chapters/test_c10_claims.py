@@ -48,19 +48,38 @@ def networks(early, late, count=8, seed=0):
 
 @pytest.mark.parametrize(
     ("early", "late", "verdict"),
-    [(3, 0.3, "supported"), (0.3, 3, "contradicted"), (0, 0, "inconclusive")],
+    [
+        (3, 0.3, "supported"),
+        (0.3, 3, "contradicted"),
+        (2, 2, "inconclusive"),
+        (0, 0, "negligible"),
+    ],
 )
 def test_b4_by_planted_shares(early, late, verdict):
     judged = c10_orbits.claim_b4(networks(early, late))
     assert judged.verdict == verdict, judged.reason
     assert judged.low <= judged.effect <= judged.high
+    assert judged.reason.endswith("], eight networks.") and judged.count == 8
     if verdict == "supported":
-        assert "networks" in judged.reason and judged.effect == pytest.approx(0.54, abs=0.15)
+        assert judged.effect == pytest.approx(0.54, abs=0.15)
 
 
 def test_b4_on_noise_is_rarely_settled():
     judged = [c10_orbits.claim_b4(networks(2, 2, seed=s)).verdict for s in range(60)]
     assert np.mean([verdict != "inconclusive" for verdict in judged]) <= 0.12
+
+
+def test_the_seeds_of_a_network_are_one_network():
+    """Runs of three tasks, a dozen in all, are three networks."""
+    table = table_of({
+        f"{task}, seed {seed}": {"first": (0, 0, 3 - seed % 2), "late": (0, 0, late)}
+        for task, late in (("plain", 0), ("rot-inv", 1), ("rot-eq", 2))
+        for seed in range(4)
+    })  # fmt: skip
+    judged = c10_orbits.claim_b4(table)
+    assert judged.reason.endswith("three networks.") and judged.count == 3
+    one = c10_orbits.claim_b4(table[table["network"].str.startswith("plain")])
+    assert one.verdict == "not judged" and "1 networks with early and late" in one.reason
 
 
 def test_b4_takes_two_networks_with_late_layers():
@@ -89,7 +108,8 @@ def runs(fixed, orbit, seeds=4, seed=0):
         (5, 1, "supported"),
         (-4, 1, "contradicted"),
         (5, -1, "contradicted"),
-        (0, 0, "inconclusive"),
+        (5, 0, "inconclusive"),  # more fixed channels, and surely no more orbits
+        (0, 0, "negligible"),
     ],
 )
 def test_b5_by_planted_changes(fixed, orbit, verdict):
@@ -117,10 +137,11 @@ def test_changes_are_told_where_they_are():
     [
         (9, 11, "supported"),
         (4, 11, "supported"),
-        (2, 11, "inconclusive"),
+        (1, 11, "inconclusive"),
         (0, 11, "inconclusive"),
-        (0, 200, "contradicted"),
-        (10, 200, "inconclusive"),
+        (0, 200, "negligible"),
+        (10, 200, "negligible"),
+        (28, 200, "supported"),
     ],
 )
 def test_b6_by_the_number_of_networks(having, of, verdict):
@@ -129,7 +150,21 @@ def test_b6_by_the_number_of_networks(having, of, verdict):
     })  # fmt: skip
     judged = c10_orbits.claim_b6(table)
     assert judged.verdict == verdict, judged.reason
-    assert judged.effect == pytest.approx(having / of - 0.05)
+    share = having / of  # have four cycles, the others three
+    chance = share * (1 - np.exp(-0.05 * 4 / 4)) + (1 - share) * (1 - np.exp(-0.05 * 3 / 4))
+    assert judged.effect == pytest.approx(share - chance)
+
+
+def test_b6_expects_more_of_networks_in_which_more_is_found():
+    """A few orbits among hundreds of cycles are what chance gives."""
+    some = {f"net {i}": {"first": (2, 1, int(i < 12))} for i in range(30)}
+    many = {f"net {i}": {"first": (60, 1, int(i < 12))} for i in range(30)}
+    few, more = (c10_orbits.claim_b6(table_of(counts)) for counts in (some, many))
+    assert few.verdict == "supported" and more.verdict == "inconclusive"
+    assert c10_orbits.claim_b6(table_of(some), rate=0.5).effect < few.effect
+    # nearly every one of them would have a false orbit, had it three hundred cycles
+    hundreds = {f"net {i}": {"first": (300, 1, int(i < 12))} for i in range(30)}
+    assert c10_orbits.claim_b6(table_of(hundreds)).verdict == "contradicted"
 
 
 def test_b6_takes_two_networks():

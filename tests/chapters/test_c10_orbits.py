@@ -2,12 +2,15 @@
 
 import importlib
 import itertools
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from schedules import SCHEDULE, TASKS, of_chapter
 
+from equivar import data as datasets
 from equivar.chapters import c10_orbits
 
 matplotlib.use("agg")
@@ -40,12 +43,12 @@ def test_every_network_of_the_chapter_is_searched(results):
 
 
 def test_pictures_are_kept_with_the_run(results):
-    image, maps, turned, members = c10_orbits.picture_along(results, "toy")
-    assert image.shape == (32, 32, 3) and image.min() >= 0 and image.max() <= 1
-    np.testing.assert_allclose(maps, turned, atol=1e-3)
-    filters = c10_orbits.filters_in(results, "toy")
+    found = c10_orbits.picture_along(results, "toy")
+    image, filters = found["image"], found["filters"]
+    np.testing.assert_array_equal(image, datasets.picture(datasets.photograph()[0]))
+    np.testing.assert_allclose(found["maps"], found["turned"], atol=1e-3)
     assert set(filters) == set(range(8)) and filters[0].shape == (3, 5, 5)
-    for one, other in itertools.pairwise(members):
+    for one, other in itertools.pairwise(found["members"]):
         turned_filter = np.rot90(filters[one], -1, axes=(1, 2))
         np.testing.assert_allclose(turned_filter, filters[other], atol=1e-3)
     with pytest.raises(ValueError, match="no orbit was found"):
@@ -60,7 +63,7 @@ def test_the_pictures_can_be_drawn(results):
     for figure in (
         c10_orbits.orbit_filters(filters, toy, "toy"),
         c10_orbits.orbit_wheels(filters, toy),
-        c10_orbits.orbit_maps(*c10_orbits.picture_along(results, "toy")),
+        c10_orbits.orbit_picture(**c10_orbits.picture_along(results, "toy")),
         c10_orbits.orbit_shares(orbits.shares(table, ("network",))),
         c10_orbits.group_law(table),
     ):
@@ -69,6 +72,18 @@ def test_the_pictures_can_be_drawn(results):
     for draw in (c10_orbits.orbit_filters, c10_orbits.orbit_wheels):
         with pytest.raises(ValueError, match="found"):
             draw(filters, toy[:0])
+
+
+def test_the_orbit_that_is_shown_has_filters_to_show(results):
+    assert c10_orbits.best_orbit(results) == "toy"
+    tables = results.tables
+    larger = {"orbits": tables["orbits"].assign(network="large"),
+              "pictures": tables["pictures"].assign(network="large")}  # fmt: skip
+    both = {name: pd.concat([table, larger.get(name)]) for name, table in tables.items()}
+    # filters that are too large to be looked at are not kept
+    assert c10_orbits.best_orbit(replace(results, tables=both)) == "toy"
+    none = {**tables, "orbits": tables["orbits"].assign(found=False)}
+    assert c10_orbits.best_orbit(replace(results, tables=none)) is None
 
 
 @pytest.mark.parametrize(

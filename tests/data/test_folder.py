@@ -51,6 +51,37 @@ def test_batches_can_be_read_again_and_tell_their_number(folder):
     assert len(images) == 2 and len(images.dataset) == 4
 
 
+def test_images_of_a_data_set_come_in_a_drawn_order():
+    def images(count=None, order=None):
+        return open_images("shapes", SMALL, count, order=order)
+
+    def pixels(found):
+        return [image.numpy().tobytes() for image in found.dataset]
+
+    whole, drawn, again, other = (images(order=order) for order in (None, 0, 0, 1))
+    assert pixels(drawn) == pixels(again) != pixels(whole)
+    assert sorted(pixels(drawn)) == sorted(pixels(other)) == sorted(pixels(whole))
+    assert pixels(drawn) != pixels(other)
+    # labels go with their images
+    labels = dict(zip(pixels(whole), whole.labels.tolist(), strict=True))
+    assert [labels[one] for one in pixels(drawn)] == drawn.labels.tolist()
+    # some are the first of that order; without one, the first as they lie
+    assert pixels(images(5, 0)) == pixels(drawn)[:5] and pixels(images(5)) == pixels(whole)[:5]
+
+
+def test_files_of_a_folder_come_in_a_drawn_order(folder):
+    def paths(**more):
+        return open_images(folder, SMALL, **more).dataset
+
+    assert paths() == image_files(folder)
+    orders = [paths(order=seed) for seed in range(4)]
+    assert orders[0] == paths(order=0)
+    assert all(sorted(one) == sorted(paths()) for one in orders)
+    assert len({tuple(one) for one in orders}) > 1
+    # which of them are taken does not depend on the order
+    assert sorted(paths(count=2, order=3)) == sorted(paths(count=2))
+
+
 def test_a_count_is_spread_over_the_folders(tmp_path):
     for name in "abcdef":
         for number in range(2):

@@ -135,10 +135,10 @@ def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Fi
     readings = list(dict.fromkeys(rows["reading"]))
     fig, axes = plt.subplots(1, len(SORTS), figsize=(WIDTH, 2.8), sharey=True)
     for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
-        for number, reading in enumerate(readings):
+        for i, reading in enumerate(readings):
             of = rows[(rows["transforms"] == transforms) & (rows["reading"] == reading)]
-            ax.plot(of["index"] + 1, of[value], color=f"C{number}", label=reading, lw=1.2,
-                    marker="osD"[number % 3], ms=3.5, ls=("-", "--", ":")[number % 3])  # fmt: skip
+            ax.plot(of["index"] + 1, of[value], color=f"C{i}", label=reading, lw=1.2,
+                    marker="osD"[i % 3], ms=3.5, ls=("-", "--", ":")[i % 3])  # fmt: skip
         ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
         for place, part in zip(ends["index"], ends["part"], strict=True):
             ax.axvline(place + 0.5, color="black", lw=0.5, ls=(0, (1, 3)), zorder=0)

@@ -87,7 +87,7 @@ def orbit_picture(
 
     Where the claim holds, the two maps of each column are alike: what a channel sees of the upright
     image, and what the first channel sees of the image turned, turned back. filters: channel ->
-    (I, k, k). image: (H, W, 3) or (H, W), values 0..1. maps, turned: (L, h, w), as
+    (I, k, k). image: (H, W, 3) or (H, W). maps, turned: (L, h, w), as
     `equivar.orbits.along_orbit` gives them, each drawn on its own scale, as a correlation sees it.
     """
     count = len(members)
