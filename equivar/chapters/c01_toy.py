@@ -16,7 +16,15 @@ from pydantic import Field
 from equivar import data as datasets
 from equivar import networks
 from equivar.data import picture
-from equivar.figures import WIDTH, bare, depth_profile, shared_legend, signed_image
+from equivar.figures import (
+    WIDTH,
+    Words,
+    bare,
+    depth_profile,
+    number,
+    shared_legend,
+    signed_image,
+)
 from equivar.measure import measure
 from equivar.runs.parameters import ChapterParameters, Count, Images, Positive, Seed
 from equivar.transforms import Rotation, rotations
@@ -114,6 +122,24 @@ def tables(p: Parameters) -> dict[str, ToyNetwork]:
             table.assign(network=kind), filters, picture(shown[0]), maps, turned
         )
     return found
+
+
+def seen(found: Mapping[str, ToyNetwork]) -> Words:
+    """How high chance is on these images, and how much of a turned filter is left."""
+    tables = pd.concat(one.table for one in found.values())
+    chance = tables[tables["kind"] == "invariance"]["chance"]
+    turned = found["equivariant"].table
+    own = turned[turned["kind"] == "invariance"].groupby("transform")["score"].mean()
+    return Words(
+        f"Chance is high here: for invariance {number(chance.min())} to {number(chance.max())}. "
+        "These networks only blur, and a blurred picture with its object in the middle is a bright "
+        "spot in the middle, whatever the object. Two such maps correlate by themselves. In the "
+        f"equivariant network a channel's own match is {number(own['rotation-90'])} after a quarter "
+        f"turn and {number(own['rotation-180'])} after a half turn. Both filters lack a corner: "
+        "after a quarter turn the neighbouring one, after a half turn the opposite one, which lies "
+        "farther away by the square root of two. So the two see parts of the image that lie farther "
+        "apart, and have less in common."
+    )
 
 
 def claims(found: Mapping[str, ToyNetwork], p: Parameters) -> list[Verdict]:
