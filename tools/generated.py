@@ -10,7 +10,7 @@ import re
 from dataclasses import fields
 
 import ledger
-from chapters import declared, read, text
+from chapters import declared, for_chapter, read, text
 from ledger import HEADLINES, HERE, best, verdicts_by_claim, wording
 
 from equivar.chapters import room
@@ -39,6 +39,7 @@ SCALE = {  # parameters that tell what a chapter was made from, and how they are
 
 
 TRAINING = ("train_data", "epochs")
+MADE_WITH = ("network", "data", "epochs", "seeds", "images")
 PARAMETERS = {"parameters", "injected-parameters"}  # tags of cells: a page has a table instead
 BOX = {  # parameters that the table beside the paper tells, and in which row
     "network": "network",
@@ -75,6 +76,7 @@ def write(stage, root, profile, names):
         "changed": changed(profiles, root / "data" / "results" / "first-edition.csv"),
         "chapters": chapters_table(notebooks),
         "results": results_table(root / "data" / "results"),
+        "scales": scales(root),
     }.items():
         (folder / f"{name}.inc").write_text(page, encoding="utf-8")
     for path in notebooks:
@@ -281,6 +283,18 @@ def box(values, chapter):
     paper = getattr(chapter, "PAPER", {})
     if not paper:
         return ""
+    mine = made_with(values)
+    rows = [
+        [what, paper.get(what, "-"), mine.get(what, "-")]
+        for what in MADE_WITH
+        if what in paper or what in mine
+    ]
+    rows.append(["found", sentence(paper["reports"]), "the verdicts above, and below with reasons"])
+    return "\n" + table({"": LEFT, "the paper": LEFT, "this book": LEFT}, rows)
+
+
+def made_with(values):
+    """The network, data, epochs, seeds and images of a chapter, in words."""
     mine = {"epochs": "none, weights by others"} if trained_elsewhere(values) else {}
     if "widths" in values:
         widths = ", ".join(map(str, values["widths"]))
@@ -291,13 +305,25 @@ def box(values, chapter):
             count = len(value) if isinstance(value, list | dict) else 0
             mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
     mine.setdefault("network", "the same")  # it is no parameter
-    rows = [
-        [what, paper.get(what, "-"), mine.get(what, "-")]
-        for what in ("network", "data", "epochs", "seeds", "images")
-        if what in paper or what in mine
-    ]
-    rows.append(["found", sentence(paper["reports"]), "the verdicts above, and below with reasons"])
-    return "\n" + table({"": LEFT, "the paper": LEFT, "this book": LEFT}, rows)
+    return mine
+
+
+def scales(root):
+    """What the committed results of each profile were made with, beside the paper, by chapter."""
+    profiles = [name for name in ledger.PROFILES if (root / "data" / "results" / name).is_dir()]
+    rows = []
+    for notebook in sorted((root / "notebooks").glob("*.ipynb")):
+        paper = getattr(room(notebook.stem), "PAPER", {})
+        found = {
+            profile: made_with(declared(notebook) | for_chapter(root, notebook, profile))
+            for profile in profiles
+            if (root / "data" / "results" / profile / notebook.stem).is_dir()
+        }
+        for what in MADE_WITH if paper and found else ():
+            cells = [found.get(profile, {}).get(what, "-") for profile in profiles]
+            rows.append([notebook.stem, what, paper.get(what, "-"), *cells])
+    columns = ["chapter", "", "the paper", *profiles]
+    return table(dict.fromkeys(columns, LEFT), rows) if rows else "No results are committed.\n"
 
 
 def tags_of(cell):
