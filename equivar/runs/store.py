@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -22,9 +22,6 @@ from equivar.runs.folder import Made, Run, RunDamaged, write
 from equivar.runs.provenance import provenance
 from equivar.runs.spec import Spec
 from equivar.training.checkpoint import CheckpointDamaged
-
-if TYPE_CHECKING:
-    from equivar.runs.trained import Training
 
 CHECKPOINT = "checkpoint.safetensors"
 WORK, LOCKS = ".work", ".locks"  # the folder of a run that is being made, and that of the locks
@@ -48,6 +45,13 @@ class Stored(Protocol):
 
     def make(self, work: Path, store: Store) -> Made:
         """Make it in the folder `work`; runs that it needs are in `store`."""
+
+
+class MeasuredAgain(Stored, Protocol):
+    """A run whose tables can be made again from its weights."""
+
+    def measured_again(self, run: Run) -> Made:
+        """The run, with its tables made anew."""
 
 
 class Busy(RuntimeError):
@@ -125,7 +129,7 @@ class Store:
         """
         return self.get(one.spec, lambda work: one.make(work, self), weights=weights, wait=wait)
 
-    def measure_again(self, one: Training) -> Run:
+    def measure_again(self, one: MeasuredAgain) -> Run:
         """A finished run with weights, with its tables measured as this version does.
 
         For tables that lack a column which later versions measure. Its key, its weights and what
