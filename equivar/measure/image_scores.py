@@ -139,7 +139,7 @@ class ImageScores:
     """
 
     def __init__(self, match: str, groups: Groups, sign: str = "keep", kept: Tensor | None = None):
-        self.clip = sign == "clip"
+        self.clip, self.kept = sign == "clip", kept
         if match == "dataset":
             self.invariance = ImageMean(groups if kept is None else ONE_GROUP)
             self.equivariance = MatchedSums(groups, kept)
@@ -188,6 +188,8 @@ class ImageScores:
         if isinstance(self.equivariance, MatchedSums):
             return self.equivariance.channels(groups)
         means = self.invariance.channels(groups), self.equivariance.channels(groups)
+        if self.kept is not None:
+            means = (Channels(one.whole, one.without[:, self.kept]) for one in means)
         return dict(zip(KINDS, means, strict=True))
 
     @property

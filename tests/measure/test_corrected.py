@@ -165,15 +165,17 @@ def test_images_that_can_be_read_once_can_not_lose_their_mean():
         )
 
 
-def test_many_channels_are_corrected_alike(monkeypatch):
+@pytest.mark.parametrize("options", [{}, {"match": "image"}, {"over": "dataset"}], ids=str)
+def test_many_channels_are_corrected_alike(options, monkeypatch):
     """Where chance is kept by group for some channels alone, only its error changes."""
     from equivar.measure import comparison
 
     model = nn.Sequential(nn.Conv2d(3, 40, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
     images = torch.rand(30, 3, 16, 16)
-    whole = equivar.measure(model, images, TURN, layers=["1", "2"], progress=False)
+    settings = {"layers": ["1", "2"], "progress": False, **options}
+    whole = equivar.measure(model, images, TURN, **settings)
     monkeypatch.setattr(comparison, "CHANCE_ROWS", 20)
-    some = equivar.measure(model, images, TURN, layers=["1", "2"], progress=False)
+    some = equivar.measure(model, images, TURN, **settings)
     for name in ("score", "chance", "corrected", "excess"):
         np.testing.assert_allclose(some[name], whole[name], atol=1e-9)
     a, b = (equivar.summarise(one)["corrected_se"] for one in (whole, some))
