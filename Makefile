@@ -30,7 +30,7 @@ CHAPTERS := $(SOURCES:.ipynb=)
 EXECUTED := $(SOURCES:%=$(BUILD)/%)
 RESULTS  := $(wildcard data/results/$(PROFILE)/*/*/manifest.json)
 MODULES  := $(wildcard equivar/*.py equivar/*/*.py equivar/*/*/*.py)
-BOOK     := $(wildcard book/*.* book/_static/* book/_ext/*.py tools/*.py data/results/*/*)
+BOOK     := $(wildcard book/*.* book/_static/* book/_static/*/* book/_ext/*.py tools/*.py data/results/*/*)
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
 
 ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))

@@ -188,7 +188,7 @@ class ImageScores:
         if isinstance(self.equivariance, MatchedSums):
             return self.equivariance.channels(groups)
         means = self.invariance.channels(groups), self.equivariance.channels(groups)
-        if self.kept is not None:
+        if self.kept is not None and self.invariance.totals is not None:
             means = (Channels(one.whole, one.without[:, self.kept]) for one in means)
         return dict(zip(KINDS, means, strict=True))
 

@@ -180,3 +180,14 @@ def test_many_channels_are_corrected_alike(options, monkeypatch):
         np.testing.assert_allclose(some[name], whole[name], atol=1e-9)
     a, b = (equivar.summarise(one)["corrected_se"] for one in (whole, some))
     assert ((a / b).between(0.3, 3)).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"match": "image"}, {"over": "dataset"}], ids=str)
+def test_a_shift_that_leaves_no_cell_has_no_score(options):
+    model = nn.Sequential(nn.Conv2d(3, 4, 5, stride=5), nn.ReLU())
+    shifts = [equivar.Shift(5), equivar.Shift(12)]
+    table = equivar.measure(
+        model, torch.rand(5, 3, 15, 15), shifts, layers=["0"], progress=False, **options
+    )
+    last = table[table["transform"] == "shift-12"]
+    assert last[["score", "chance", "corrected", "excess"]].isna().all(axis=None)
