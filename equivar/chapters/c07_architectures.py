@@ -274,8 +274,12 @@ def _few(networks: Networks) -> list[str]:
 
 
 def _beside_cnns(networks: Networks, name: str, transforms: str, part: str) -> Component:
-    """One network's equivariance minus the mean of the CNNs, over images."""
-    cnns, place = networks.of("cnn"), (transforms, "equivariance", part)
+    """One network's equivariance minus the mean of the CNNs, over images.
+
+    Of the CNNs whose images were left out in the same groups: memory decides how many there are.
+    """
+    place, groups = (transforms, "equivariance", part), networks.groups(name)
+    cnns = [one for one in networks.of("cnn") if networks.groups(one) == groups]
     terms = [(1, name, *place), *((-1 / len(cnns), one, *place) for one in cnns)]
     own = networks.score(name, *place)
     others = float(np.mean([networks.score(one, *place) for one in cnns])) if cnns else np.nan

@@ -79,6 +79,10 @@ class Networks:
         values = np.array([value for value in values if value == value])
         return Sample(values, "" if len(values) >= FEW else count_words(len(values), what))
 
+    def groups(self, network: str) -> int:
+        """In how many groups a network's images were left out in turn; 0 where that is not kept."""
+        return next((len(v) for (*_, name), v in self._replicates.items() if name == network), 0)
+
     def error(self, terms: Sequence[Term]) -> tuple[float, int]:
         """The standard error of a weighted sum of scores, and the groups of images it is from.
 
