@@ -58,7 +58,7 @@ HEADLINES = (  # a title, the claim that tells it, and what the paper finds
 )
 HERE = {
     "supported": "The same is found here.",
-    "contradicted": "Here the opposite is found.",
+    "contradicted": "It is not so here.",
     "negligible": "Here the effect is too small to be of interest.",
     "inconclusive": "The runs of this book leave it open.",
     "not judged": "This book can not judge it yet.",
