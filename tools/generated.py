@@ -13,7 +13,7 @@ import ledger
 from chapters import declared, for_chapter, read, text
 from ledger import HEADLINES, HERE, best, verdicts_by_claim, wording
 
-from equivar.chapters import room
+from equivar.chapters import room, rooms
 from equivar.verdicts import SIGNS, VERDICTS, Verdict
 from equivar.verdicts.cards import card, forest
 from equivar.verdicts.report import WAYS
@@ -257,7 +257,7 @@ def open_with(path, rows):
     notebook = read(path)
     ran_with = notebook["metadata"].get("papermill", {}).get("parameters", {})
     values = declared(path) | ran_with
-    source = scale(values) + verdicts(rows) + box(values, room(path.stem)) + ran(values)
+    source = scale(values) + verdicts(rows) + box(values, paper_of(path.stem)) + ran(values)
     notebook["cells"] = [cell for cell in notebook["cells"] if not PARAMETERS & tags_of(cell)]
     for cell in notebook["cells"]:
         if "Parameters.of(globals())" in text(cell):  # what every chapter begins with
@@ -278,9 +278,14 @@ def scale(values):
     return "```{div} scale\n" + " · ".join(told) + "\n```\n"
 
 
-def box(values, chapter):
+def paper_of(chapter):
+    """What the paper did in a chapter's experiment; nothing for a chapter of our own."""
+    there = chapter[:2] in rooms()
+    return getattr(room(chapter), "PAPER", {}) if there else {}
+
+
+def box(values, paper):
     """What the paper did beside what this chapter was made with; "" for a chapter of our own."""
-    paper = getattr(chapter, "PAPER", {})
     if not paper:
         return ""
     mine = made_with(values)
@@ -313,7 +318,7 @@ def scales(root):
     profiles = [name for name in ledger.PROFILES if (root / "data" / "results" / name).is_dir()]
     rows = []
     for notebook in sorted((root / "notebooks").glob("*.ipynb")):
-        paper = getattr(room(notebook.stem), "PAPER", {})
+        paper = paper_of(notebook.stem)
         found = {
             profile: made_with(declared(notebook) | for_chapter(root, notebook, profile))
             for profile in profiles

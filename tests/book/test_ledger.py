@@ -94,16 +94,18 @@ def test_the_pages_tell_the_verdicts(project):
     generated.write(stage, project.root, "quick", ["01-a"])
     written = stage / "book" / "_generated"
     landing = (written / "findings.inc").read_text()
-    assert "judged 3 claims: 2 supported, 1 contradicted" in landing
-    assert "{bdg-success}`✓ supported` It is \\*1\\*." in landing
-    assert "[](../notebooks/01-a.ipynb)" in landing
-    assert "(corrected for chance) Corrected, it is not." in landing
+    assert "22 claims this book judges 2: 1 supported, 1 inconclusive" in landing
+    assert "**Accuracy.**" in landing and "This book can not judge it yet." in landing
+    forest = (written / "forest.inc").read_text()
+    assert "4.4c For translation" in forest and "4.3a Rotation" in forest
     page = (written / "claims.inc").read_text().splitlines()
     assert page[0] == "| claim | what is claimed | standard | quick |"
     one = next(line for line in page if "fig-task-layers" in line and "`4.3a" in line)
     assert one.endswith("| {bdg-secondary}`? inconclusive` | {bdg-success}`✓ supported` |")
     assert any(line.startswith("| 4.4c |") and "not run" in line for line in page)
-    assert "**standard**, as worded: " in (written / "reasons.inc").read_text()
+    cards = (written / "reasons.inc").read_text()
+    assert "standard, as worded" in cards and "quick, corrected for chance" in cards
+    assert "it is *1*" in cards and "corrected, it is not" in cards
     cells = json.loads((stage / "notebooks" / "01-a.ipynb").read_text())["cells"]
     assert "profile quick" in cells[1]["source"]
     assert "✓ supported`, corrected for chance {bdg-danger}`✗ contradicted`" in cells[1]["source"]
@@ -138,16 +140,16 @@ def test_each_claim_has_words_and_a_figure_of_some_chapter():
         assert claim == "B2" or about.figure in figures
 
 
-def test_three_telling_rows():
-    rows = [
-        ledger.Row("4.3a", "worded", "supported", 0.9, 0.8, 1.0, "a", "x"),
-        ledger.Row("4.3b", "worded", "supported", 0.2, 0.1, 0.3, "b", "x"),
-        ledger.Row("4.3b", "corrected", "contradicted", -0.2, -0.3, -0.1, "c", "x"),
-        ledger.Row("4.4b", "worded", "inconclusive", 0.0, -1.0, 1.0, "d", "x"),
-        ledger.Row("4.6f", "worded", "contradicted", -0.5, -0.6, -0.4, "e", "x"),
-    ]
-    chosen = [(row.claim, row.judged) for row in generated.telling(rows)]
-    assert chosen == [("4.3a", "worded"), ("4.3b", "corrected"), ("4.6f", "worded")]
+def test_the_best_profile_that_judges_a_claim_is_told():
+    def row(claim, verdict):
+        return ledger.Row(claim, "worded", verdict, 0.9, 0.8, 1.0, "a", "x")
+
+    profiles = {
+        "paper": [row("4.3a", "supported"), row("4.3b", "not judged")],
+        "standard": [row("4.3a", "contradicted"), row("4.3b", "negligible")],
+    }
+    found = {claim: ways["worded"].verdict for claim, ways in ledger.best(profiles).items()}
+    assert found == {"4.3a": "supported", "4.3b": "negligible"}
 
 
 def test_a_page_in_the_place_of_a_missing_chapter(project):

@@ -86,5 +86,6 @@ def test_the_sweep_tool_makes_and_publishes_runs(few_images, capsys, tmp_path, m
     published = sorted((tmp_path / "results" / "quick" / chapter.stem).iterdir())
     assert len(published) == 2
     assert sorted(path.name for path in published[0].iterdir()) == [
-        "history.csv", "manifest.json", "provenance.json", "scores.csv"]  # fmt: skip
+        "history.csv", "manifest.json", "parts.csv", "provenance.json", "removed.csv",
+        "scores.csv"]  # fmt: skip
     assert capsys.readouterr().out.count("not made") == 4

@@ -87,7 +87,7 @@ def test_a_network_without_both_scores_does_not_count(column):
     ):
         judged = c02_cosine.claim_3_3a(bad)
         assert judged.verdict == "not judged" and "nan" not in judged.reason
-        assert f"It takes 2 networks; the table has {words}" in judged.reason
+        assert f"It takes 3 networks; the table has {words}" in judged.reason
 
 
 @pytest.mark.parametrize(

@@ -85,13 +85,17 @@ def test_parts_are_the_means_of_the_scores(compared):
 
 
 def test_figures_of_three_networks(compared):
+    figure = c03_accuracy.accuracy_scatter(compared.parts, "shift")
+    told = {text.get_text() for ax in figure.axes for text in ax.texts}
+    assert told == {"one", "two", "three"}  # at their points
     for figure in (
-        c03_accuracy.accuracy_scatter(compared.parts, "shift"),
         c07_architectures.architecture_profiles(compared.parts),
         c07_architectures.relative_depth(compared.scores),
     ):
-        labels = {text.get_text() for text in figure.legends[0].get_texts()}
-        assert {"one", "two", "three"} <= labels
+        families = compared.summary["family"].nunique()
+        assert len([t for t in figure.legends[0].get_texts() if "chance" not in t.get_text()]) == (
+            families
+        )
 
 
 def test_fewer_images_of_the_first_network(small_runs):

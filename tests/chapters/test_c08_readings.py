@@ -50,7 +50,10 @@ def test_every_combination_of_one_network(again):
     assert turned.groupby(same)["score"].nunique().max() == 1
     best = turned[turned["kind"] == "equivariance"].groupby(["match", "layer"])["score"].mean()
     assert (best["image"] >= best["dataset"] - 1e-6).all()
-    for figure in (c08_readings.matching_profiles(grid), c08_readings.reading_grid(grid, "shift")):
+    for figure in (
+        c08_readings.matching_profiles(grid),
+        c08_readings.reading_changes(grid, "shift"),
+    ):
         figure.canvas.draw()
     noise = c08_readings.chance_of_best([4, 8], [4, 9], images=20)
     c08_readings.chance_curves(noise, grid).canvas.draw()
