@@ -235,15 +235,15 @@ def changed(profiles, path):
         before = {
             (r["profile"], r["claim"], r["judged"]): r["verdict"] for r in csv.DictReader(file)
         }
-    rows = []
+    text = ""
     for profile, claims in profiles.items():
         for row in claims:
             was = before.get((profile, row.claim, row.judged))
             if was and was != row.verdict:
-                words = [profile, row.claim, WAYS[row.judged], badge(was), badge(row.verdict)]
-                rows.append([*words, sentence(row.reason)])
-    columns = ("profile", "claim", "judged", "first edition", "now", "reason")
-    return table(dict.fromkeys(columns, LEFT), rows) if rows else "No verdict has changed.\n"
+                head = f"{row.claim}, {profile}, {WAYS[row.judged]}"
+                text += f"\n{head}: {badge(was)} became {badge(row.verdict)}\n"
+                text += f": {sentence(row.reason)}\n"
+    return text or "No verdict has changed.\n"
 
 
 def sentence(text):
