@@ -7,14 +7,13 @@ import csv
 import json
 import math
 import re
-from dataclasses import fields
 
 import ledger
 from chapters import declared, for_chapter, read, text
-from ledger import HEADLINES, HERE, best, verdicts_by_claim, wording
+from ledger import HEADLINES, HERE, best, verdict_of, verdicts_by_claim, wording
 
 from equivar.chapters import room, rooms
-from equivar.verdicts import SIGNS, VERDICTS, Verdict
+from equivar.verdicts import SIGNS, VERDICTS
 from equivar.verdicts.cards import card, forest
 from equivar.verdicts.report import WAYS
 
@@ -149,11 +148,6 @@ def told(ways, profile=""):
     """{how it was judged: Verdict} of a claim's rows, for its card."""
     lead = f"{profile}, " if profile else ""
     return {lead + WAYS[way]: verdict_of(ways[way]) for way in WAYS if way in ways}
-
-
-def verdict_of(row):
-    """The verdict of a row of the ledger."""
-    return Verdict(**{field.name: getattr(row, field.name) for field in fields(Verdict)})
 
 
 def html(text):

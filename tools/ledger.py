@@ -128,18 +128,15 @@ def of_chapters(notebooks):
 
 def corrected(rows):
     """Whether verdicts stay as they are when scores are corrected for chance (claim B2)."""
-    names = [field.name for field in fields(Verdict)]
-    ways = {
-        way: [
-            Verdict(**{name: getattr(row, name) for name in names})
-            for row in rows
-            if row.judged == way
-        ]
-        for way in WAYS
-    }
+    ways = {way: [verdict_of(row) for row in rows if row.judged == way] for way in WAYS}
     both = {verdict.claim for verdict in ways["corrected"]}
     worded = [verdict for verdict in ways["worded"] if verdict.claim in both]
     return Row(judged="worded", chapter="", **vars(claim_b2(worded, ways["corrected"])))
+
+
+def verdict_of(row):
+    """The verdict of a row."""
+    return Verdict(**{field.name: getattr(row, field.name) for field in fields(Verdict)})
 
 
 def committed(root):

@@ -238,13 +238,13 @@ def _families(
     if few:
         verdict = not_judged(claim, few, FAMILY_NEEDS)
         alone = [
-            _beside_cnns(networks, networks.of(family)[0], transforms, part).sentence()
+            _beside_cnns(networks, networks.of(family)[0], transforms, part)
             for family in OTHERS
             for part in parts
             if len(networks.of(family)) == 1
-            and not _beside_cnns(networks, networks.of(family)[0], transforms, part).lacking
         ]
-        return replace(verdict, reason=" ".join([verdict.reason, *alone]))
+        told = [one.sentence() for one in alone if not one.lacking]
+        return replace(verdict, reason=" ".join([verdict.reason, *told]))
     components = [
         difference(
             f"{part} part, {FAMILIES[one]} and {FAMILIES[other]}",

@@ -40,7 +40,7 @@ def without_common(
 
 def by_sort_and_part(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores of `equivar.measure`, averaged by sort of transformation (`transforms`) and part."""
-    return summarise(_with_sorts(scores), by=["transforms", "part"])
+    return summarise(with_sorts(scores), by=["transforms", "part"])
 
 
 def replicates(scores: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def replicates(scores: pd.DataFrame) -> pd.DataFrame:
     """
     kept = json.loads(scores.attrs[REPLICATES])
     rows = []
-    places = _with_sorts(scores).groupby(["transforms", "part", "kind"], sort=False)
+    places = with_sorts(scores).groupby(["transforms", "part", "kind"], sort=False)
     for (transforms, part, kind), group in places:
         found = {name: averaged_replicates(group, kept, name) for name in REPLICATED}
         for number in range(max(map(len, found.values()))):
@@ -60,5 +60,6 @@ def replicates(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _with_sorts(scores: pd.DataFrame) -> pd.DataFrame:
+def with_sorts(scores: pd.DataFrame) -> pd.DataFrame:
+    """With a column `transforms`: the sort of each row's transformation, rotation or shift."""
     return scores.assign(transforms=scores["transform"].map(sort_of))

@@ -14,6 +14,7 @@ from equivar.verdicts.verdict import COLOURS, SIGNS, Verdict, effect_words
 LIGHT = ("inconclusive", "not judged")  # verdicts on a light ground
 WIDTH, HEIGHT = 260, 34
 TICKS = (-100, -10, -1, 0, 1, 10, 100)
+SHADE = 'fill="#007A5A" opacity="0.16"'  # of the paper's side
 FOREST = {"label": 330, "line": 420, "row": 24}
 
 
@@ -80,9 +81,6 @@ def interval_line(verdict: Verdict) -> str:
         f"{_interval(at(verdict.low), at(verdict.high), at(verdict.effect), 12, verdict.verdict)}"
         "</svg>"
     )
-
-
-SHADE = 'fill="#007A5A" opacity="0.16"'
 
 
 def _interval(low: float, high: float, effect: float, y: float, verdict: str) -> str:

@@ -27,6 +27,13 @@ class MissingColumn(ValueError):
     """A table lacks a column that a claim needs; the message names it."""
 
 
+def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """MissingColumn: the table lacks one of the columns."""
+    missing = [one for one in columns if one not in table.columns]
+    if missing:
+        raise MissingColumn(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
+
+
 @dataclass(frozen=True)
 class Values:
     """A column to judge. approximate: which rows are approximated; of the table's index."""
@@ -38,13 +45,9 @@ class Values:
 def values_of(table: pd.DataFrame, column: str, runs: Sequence[str]) -> Values:
     """A column of a table; `runs`: the columns that tell runs or networks apart.
 
-    ValueError names a column that the table needs and does not have.
+    MissingColumn names one that the table needs and does not have.
     """
-    missing = [one for one in ("score", "chance") if one not in table.columns and column != SCORE]
-    if missing or SCORE not in table.columns:
-        raise MissingColumn(
-            f"the table has no column {(missing or [SCORE])[0]!r}; it has {list(table.columns)}"
-        )
+    require(table, [SCORE] if column == SCORE else [SCORE, "chance"])
     if column == SCORE:
         return Values(table[SCORE], pd.Series(False, index=table.index))
     measured = table[column] if column in table.columns else pd.Series(np.nan, index=table.index)

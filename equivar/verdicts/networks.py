@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from equivar.verdicts.components import Component
-from equivar.verdicts.corrected import SCORE, MissingColumn, note_of, values_of
+from equivar.verdicts.corrected import SCORE, note_of, require, values_of
 from equivar.verdicts.samples import Sample
 from equivar.verdicts.verdict import count_words
 
@@ -30,12 +30,7 @@ class Networks:
     def __init__(
         self, table: pd.DataFrame, column: str = SCORE, replicates: pd.DataFrame | None = None
     ):
-        wanted = ["network", "family", "top1", "transforms", "kind", "part"]
-        missing = [one for one in wanted if one not in table.columns]
-        if missing:
-            raise MissingColumn(
-                f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
-            )
+        require(table, ["network", "family", "top1", "transforms", "kind", "part"])
         rows = table.drop_duplicates("network").set_index("network")
         self.names, self.top1, self.family = list(rows.index), rows["top1"], rows["family"]
         found = values_of(table, column, ["network"])

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from equivar.verdicts.corrected import EXCESS, SCORE, MissingColumn, note_of, values_of
+from equivar.verdicts.corrected import EXCESS, SCORE, note_of, require, values_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,7 @@ class Runs:
 
     def __init__(self, table: pd.DataFrame, group: str, column: str = SCORE):
         wanted = [group, "kind", "part", "seed"]
-        missing = [one for one in wanted if one not in table.columns]
-        if missing:
-            raise MissingColumn(
-                f"the table has no column {missing[0]!r}; it has {list(table.columns)}"
-            )
+        require(table, wanted)
         table = table[table[group].notna()]  # rows of other chapters
         found = values_of(table, column, [group, "seed"])
         scores, old = found.values, found.approximate

@@ -25,11 +25,11 @@ from equivar.chapters.c08_readings.pictures import (
     verdict_grid,
 )
 from equivar.measure import CHOICES, measure
-from equivar.names import sort_of
 from equivar.networks import fastest
 from equivar.runs import Derived, Made, Measurement, Results, Spec, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained
 from equivar.runs.parameters import Count, Images, Schedule, Seed, of_this_profile
+from equivar.runs.scores import with_sorts
 from equivar.runs.spec import MEASURE_DEFAULTS, moved_defaults
 from equivar.transforms import parse_transforms
 from equivar.verdicts import Claim, Runs, Verdict, judge, kept, mean
@@ -141,8 +141,7 @@ class Reread(Derived):
         transforms, tables = parse_transforms(self.transforms), []
         for name, options in self.readings.items():
             scores = measure(model, images, transforms, **options)
-            sorts = scores["transform"].map(sort_of)
-            means = scores.assign(transforms=sorts).groupby(PLACE, sort=False)
+            means = with_sorts(scores).groupby(PLACE, sort=False)
             means = means[["score", "se", "chance", "corrected", "excess"]].mean().reset_index()
             tables.append(means.assign(reading=name, images=scores["images"].min()))
         return Made({"scores": pd.concat(tables, ignore_index=True)}, None, {"images": self.images})

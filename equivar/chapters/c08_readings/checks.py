@@ -22,9 +22,10 @@ from equivar.features import default_layers
 from equivar.figures import WIDTH, Words, number, shared_legend
 from equivar.measure import measure, parts_of, run_session
 from equivar.measure.comparison import Options
-from equivar.names import SORTS, WITHOUT_CELLS, sort_of
+from equivar.names import SORTS, WITHOUT_CELLS
 from equivar.networks import fastest
 from equivar.runs import Derived, Made, Spec, Store
+from equivar.runs.scores import with_sorts
 from equivar.runs.spec import MEASURE_DEFAULTS, moved_defaults
 from equivar.transforms import parse_transforms
 
@@ -88,8 +89,7 @@ class Checked(Derived):
 
 def _means(scores: pd.DataFrame) -> pd.DataFrame:
     """Over the transformations of each sort."""
-    sorts = scores["transform"].map(sort_of)
-    means = scores.assign(transforms=sorts).groupby(PLACE, sort=False)
+    means = with_sorts(scores).groupby(PLACE, sort=False)
     return means[[name for name in VALUES if name in scores]].mean().reset_index()
 
 

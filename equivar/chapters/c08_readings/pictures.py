@@ -13,6 +13,7 @@ from equivar.figures import COLOURS, WIDTH, depth_profile, shared_legend
 from equivar.measure import CHOICES
 from equivar.names import KINDS, PARTS
 from equivar.verdicts import SIGNS
+from equivar.verdicts.cards import LIGHT
 
 MATCHINGS = {  # (over, match) -> what it does
     ("image", "dataset"): "one match for all images",
@@ -107,9 +108,6 @@ def chance_curves(noise: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     return fig
 
 
-DARK = ("supported", "contradicted", "negligible")  # verdicts on a dark ground
-
-
 def verdict_grid(worded: pd.DataFrame, corrected: pd.DataFrame) -> Figure:
     """The verdict on each claim under each reading, as worded and corrected for chance.
 
@@ -126,7 +124,7 @@ def verdict_grid(worded: pd.DataFrame, corrected: pd.DataFrame) -> Figure:
             ax.add_patch(
                 plt.Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, color=COLOURS[row.verdict])
             )
-            dark = row.verdict in DARK
+            dark = row.verdict not in LIGHT
             ax.text(x, y, SIGNS[row.verdict], ha="center", va="center", fontsize="small",
                     color="white" if dark else "black")  # fmt: skip
         ax.set(title=title, xticks=range(len(claims)), yticks=range(len(readings)))
