@@ -18,6 +18,7 @@ _HOMES = {
     "orbits": "equivar.orbits",
     "rotations": "equivar.transforms",
     "summarise": "equivar.measure",
+    "symmetrise": "equivar.priors",
 }
 __all__ = [
     "Rotation",
@@ -29,6 +30,7 @@ __all__ = [
     "orbits",
     "rotations",
     "summarise",
+    "symmetrise",
 ]
 
 

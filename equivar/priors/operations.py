@@ -1,0 +1,147 @@
+"""The two operations on a layer's output: the maps of turned images in the place of its own.
+
+Let P move channel c to the place `match[c]`. From the outputs of the image and of the image turned
+by k quarter turns come `T^-k P^-k f(T^k x)`, and the mean of the four. Where P^4 = 1, the mean is
+equivariant, whatever f is. A class token (and any other token that is no cell) is turned as a map
+of a single cell: it is that of the turned image, with its channels moved. Were it left as it is,
+it would hand the answer for the upright image through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equivar.features import MapShape
+from equivar.priors.permutation import powers
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Which channels of a layer are changed, sorted, and where a quarter turn takes each: `match`.
+
+    A cycle of `match` lies among these channels as a whole, or not at all.
+    """
+
+    match: np.ndarray  # (C,)
+    channels: np.ndarray
+
+    def sources(self, turns: int) -> Tensor:
+        """The channel that P^-turns puts in the place of each that is changed."""
+        return torch.from_numpy(powers(self.match)[-turns % 4][self.channels])
+
+    @property
+    def places(self) -> Tensor | None:
+        """The channels that are changed; None where all are."""
+        every = len(self.channels) == len(self.match)
+        return None if every else torch.from_numpy(self.channels)
+
+
+def turned_back(shape: MapShape, output: Tensor, turns: int) -> Tensor:
+    """T^-turns of a layer's output for an image that was turned: maps of C channels, in place."""
+    if turns == 0:
+        return output
+    return shape.with_maps(output, torch.rot90(shape.maps(output), -turns, dims=(1, 2)))
+
+
+def turned(shape: MapShape, back: Sequence[Tensor], choice: Choice, turns: int) -> Tensor:
+    """T^-k P^-k f(T^k x), with the other channels as they are.
+
+    back: the outputs for 0, 1, 2 and 3 quarter turns, turned back.
+    """
+    return _placed(shape, back[0], _moved(shape, back, choice, turns), choice)
+
+
+def averaged(shape: MapShape, back: Sequence[Tensor], choice: Choice) -> Tensor:
+    """1/4 sum_k T^-k P^-k f(T^k x), with the other channels as they are.
+
+    It is summed in pairs that a turn of the image exchanges, so that rounding is the same for all
+    four turns.
+    """
+    zero, one, two, three = (_moved(shape, back, choice, turns) for turns in range(4))
+    return _placed(shape, back[0], ((zero + two) + (one + three)) / 4, choice)
+
+
+def _moved(shape: MapShape, back: Sequence[Tensor], choice: Choice, turns: int) -> Tensor:
+    """The channels that are changed, each from its source."""
+    sources = choice.sources(turns).to(back[turns].device)
+    return back[turns].index_select(shape.channel_dim, sources)
+
+
+def _placed(shape: MapShape, output: Tensor, some: Tensor, choice: Choice) -> Tensor:
+    if choice.places is None:
+        return some
+    places = choice.places.to(output.device)
+    return output.clone().index_copy_(shape.channel_dim, places, some)
+
+
+@dataclass(frozen=True, eq=False)
+class Restoring:
+    """What gives averaged maps the mean and deviation back that the layer's own maps have.
+
+    factor, offset: (C,), the same for all channels of a cycle. With one for each channel, what was
+    made equivariant would no longer be it.
+    """
+
+    factor: Tensor
+    offset: Tensor
+
+    def into(self, shape: MapShape, output: Tensor) -> Tensor:
+        """Restore the cells of an output, in place."""
+        maps = shape.maps(output)
+        maps.mul_(self.factor.to(maps)).add_(self.offset.to(maps))
+        return output
+
+
+class Moments:
+    """Mean and variance of each channel over the cells of all images."""
+
+    def __init__(self, channels: int):
+        self.sums = torch.zeros(2, channels, dtype=torch.float64)
+        self.about: Tensor | None = None  # the mean of the first maps, so that no digits are lost
+        self.cells = 0
+
+    def add(self, maps: Tensor):
+        """Add maps (B, H, W, C)."""
+        cells = maps.flatten(0, 2)
+        if self.about is None:
+            self.about = cells.double().mean(dim=0)
+        rest = cells - self.about.to(cells)
+        self.sums += torch.stack([rest.sum(dim=0), rest.square().sum(dim=0)]).double().cpu()
+        self.cells += len(cells)
+
+    @property
+    def mean(self) -> Tensor:
+        """(C,), float64."""
+        return self.about.cpu() + self.sums[0] / self.cells
+
+    @property
+    def variance(self) -> Tensor:
+        """(C,), float64."""
+        mean = self.sums[0] / self.cells
+        return (self.sums[1] / self.cells - mean**2).clamp(min=0)
+
+
+def restoring(own: Moments, averaged: Moments, choice: Choice) -> Restoring:
+    """How to give averaged maps back what the layer's own have; channels left alone stay."""
+    numbers = torch.from_numpy(powers(choice.match).min(axis=0))  # of each channel's cycle
+    variances = (_cycle_means(moments.variance, numbers) for moments in (own, averaged))
+    means = (_cycle_means(moments.mean, numbers) for moments in (own, averaged))
+    (before, after), (level, flat) = variances, means
+    factor = torch.where(after > 0, before / after.clamp(min=1e-300), 1.0).sqrt()
+    offset = level - factor * flat
+    if choice.places is not None:
+        alone = torch.ones_like(factor, dtype=torch.bool)
+        alone[choice.places] = False
+        factor[alone], offset[alone] = 1, 0
+    return Restoring(factor, offset)
+
+
+def _cycle_means(values: Tensor, numbers: Tensor) -> Tensor:
+    """The mean over each channel's cycle, (C,)."""
+    count = torch.bincount(numbers, minlength=len(values)).double()
+    return (torch.bincount(numbers, values, minlength=len(values)) / count)[numbers]
