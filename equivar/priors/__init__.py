@@ -8,6 +8,7 @@ they belong. What the network keeps of its accuracy is what it does not notice.
 """
 
 from equivar.priors.permutation import representation
+from equivar.priors.reading import BLANK
 from equivar.priors.symmetrising import COLUMNS, OPERATIONS, WAYS, symmetrise
 
-__all__ = ["COLUMNS", "OPERATIONS", "WAYS", "representation", "symmetrise"]
+__all__ = ["BLANK", "COLUMNS", "OPERATIONS", "WAYS", "representation", "symmetrise"]

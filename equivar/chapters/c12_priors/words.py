@@ -1,0 +1,91 @@
+"""What the figures show, in sentences with computed numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from equivar.chapters.c12_priors.trained import PLAIN
+from equivar.figures import Words, number
+from equivar.names import BEFORE_POOLING
+from equivar.orbits import FIRST
+
+
+def by_layer(table: pd.DataFrame, operation: str = "turned") -> pd.DataFrame:
+    """What each way keeps in each layer, seeds apart: columns `network`, `part` and the ways."""
+    rows = table[table["operation"] == operation]
+    keys = ["network", "layer", "index", "part"]
+    wide = rows.pivot_table(index=keys, columns="way", values="kept", sort=False).reset_index()
+    return wide.assign(part=wide["part"].replace(FIRST, "early"))
+
+
+def seen_map(table: pd.DataFrame) -> Words:
+    """What the maps of what is kept show."""
+    turned, averaged = by_layer(table), by_layer(table, "averaged")
+    means = turned.groupby("part")[["matched", "own", "random", "blank"]].mean()
+    parts = [part for part in BEFORE_POOLING if part in means.index]
+    row = {way: ", ".join(number(means.loc[part, way]) for part in parts) for way in means}
+    ahead = (turned["matched"] > turned["own"]).sum()
+    worst = turned.loc[(turned["matched"] - turned["own"]).idxmin()]
+    last = averaged[["matched", "own", "random"]].mean()
+    return Words(
+        f"Given the maps of the turned image in place of its own, networks keep in the "
+        f"{', '.join(parts)} part: {row['matched']} with channels matched, {row['own']} with each "
+        f"channel's own map, {row['random']} with channels drawn, and {row['blank']} with mean "
+        f"maps. Matching beats staying in {ahead} of {len(turned)} layers. It loses most in layer "
+        f"`{worst['layer']}` of {worst['network']} ({number(worst['matched'])} against "
+        f"{number(worst['own'])}): S forgives a channel another mean and another deviation, the "
+        "layers that follow do not. Averaged over four turns, and with mean and deviation restored "
+        f"for each cycle, {number(last['matched'])} is kept with channels matched, "
+        f"{number(last['own'])} with their own and {number(last['random'])} with channels drawn: a "
+        "mean has a quarter of the layer's own maps in it, which is why the other operation is "
+        "judged."
+    )
+
+
+def seen_measure(table: pd.DataFrame, measured: pd.DataFrame, correlations: pd.Series) -> Words:
+    """What the scatter of measured equivariance and of what is kept shows."""
+    columns = ["network", "layer", "equivariance_corrected", "invariance_corrected"]
+    rows = by_layer(table).merge(measured[columns], on=["network", "layer"])
+    if rows.empty or correlations.empty:
+        return Words("No network of this run has enough layers.")
+    high = rows[rows["equivariance_corrected"] >= rows["equivariance_corrected"].median()]
+    low = rows.drop(high.index)
+    own = _correlation(rows, "invariance_corrected", "own")
+    return Words(
+        f"Within networks the rank correlation is {number(correlations.mean())} on average, from "
+        f"{number(correlations.min())} ({correlations.idxmin()}) to {number(correlations.max())} "
+        f"({correlations.idxmax()}). The half of all layers that measures higher keeps "
+        f"{number(high['matched'].mean())}, the other {number(low['matched'].mean())}. Of each "
+        f"channel's own map, what is kept goes with its invariance (eq. 4) by {number(own)} over "
+        "all layers."
+    )
+
+
+def _correlation(rows: pd.DataFrame, x: str, y: str) -> float:
+    return float(rows[x].rank().corr(rows[y].rank()))
+
+
+def seen_trained(table: pd.DataFrame) -> Words:
+    """Whether the map said which stage would cost most."""
+    rows = table[table["stage"] != PLAIN].groupby("stage", sort=False)
+    means = rows[["kept", "gain", "parameters"]].mean()
+    plain = table[table["stage"] == PLAIN]
+    kept, gain = means["kept"], means["gain"]
+    cheap, dear = kept.idxmax(), kept.idxmin()
+    said = (
+        "as the map says" if gain[cheap] > gain[dear] else "the other way round than the map says"
+    )
+    wide = table.pivot(index="seed", columns="stage", values="gain")
+    better = int((wide[cheap] > wide[dear]).sum())
+    most = np.abs(gain).max()
+    return Words(
+        f"The plain network is right for {number(plain['accuracy'].mean(), 3)} of the test images "
+        f"and has {int(plain['parameters'].iloc[0]):,} weights. The map calls the {cheap} stage "
+        f"the cheapest ({number(kept[cheap])} kept) and the {dear} one the dearest "
+        f"({number(kept[dear])}). Tied from the start, the {cheap} stage changes accuracy by "
+        f"{gain[cheap]:+z.4f} and the {dear} one by {gain[dear]:+z.4f}: {said}, in {better} of "
+        f"{len(wide)} seeds. No stage changes it by more than {most:.4f}, and the weights fall to "
+        f"{int(means['parameters'].min()):,}: a network that is trained with the prior learns "
+        "around it, which one that has it forced upon it can not."
+    )
