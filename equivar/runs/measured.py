@@ -18,7 +18,7 @@ from equivar.features import Layers
 from equivar.measure import measure
 from equivar.names import unknown_name
 from equivar.networks import fastest
-from equivar.networks.untrained import PREFIX
+from equivar.networks.untrained import PREFIX, drawn_as_zero
 from equivar.runs.folder import Made
 from equivar.runs.parameters import NetworkRow, Schedule
 from equivar.runs.scores import measured, replicates, without_common
@@ -212,6 +212,8 @@ class Measurement:
             "images": len(images.dataset),
             "input": str(wanted),
         }
+        if self.network.drawn:
+            facts["drawn_as_zero"] = ", ".join(drawn_as_zero(model))
         return Made(tables, None, facts)
 
 
