@@ -184,4 +184,4 @@ def test_claims_stand_in_the_order_of_the_paper():
     ours = [claim for claim in order if claim.startswith("B")]
     assert order[:3] == ["3.3a", "3.3b", "4.1a"] and order[-len(ours) :] == ours
     assert ours == [f"B{number}" for number in range(1, len(ours) + 1)]  # B10 after B9
-    assert len(order) == 28
+    assert len(order) - len(ours) == 22
