@@ -27,7 +27,7 @@ def kept(
         warnings.warn(
             f"the network as it is is right for {accuracy:.3f} of the images, which is not more "
             f"than chance among {classes} classes: there is nothing to keep, and `kept` is NaN",
-            stacklevel=3,
+            stacklevel=4,
         )
         return nothing, nothing
     value = (hits.mean(axis=1) - chance) / (accuracy - chance)

@@ -133,7 +133,8 @@ def symmetrise(
     _check_count(count, labels, ways)
     _check_range(labels, found.classes)
     answers = passes.read(both, found, chosen, operations, turns, labels, count, BLANK in ways)
-    table = pd.DataFrame(_rows(found, chosen, answers, operations, ways, seed), columns=COLUMNS)
+    rows = _rows(found, chosen, answers, operations, ways, seed)
+    table = pd.DataFrame(rows, columns=COLUMNS)
     own = float("nan") if labels is None else float((answers.own == labels.numpy()).mean())
     table.attrs = {
         **{"model": type(model).__name__, "classes": found.classes, "accuracy": own},
@@ -275,7 +276,7 @@ def _rows(
     operations: Sequence[str],
     ways: Sequence[str],
     seed: int,
-) -> Iterator[tuple]:
+) -> list[tuple]:
     """The table's rows; of a way that only one half has, the other half is left as it is."""
     places = [
         (i, operation, way)
@@ -293,18 +294,20 @@ def _rows(
         hits = np.array([answers.filled(answers.hits, one, before) for one in sources])
         accuracy = hits.mean(axis=1)
         value, error = kept(hits, before, found.classes, seed)
-    names = list(found.layers)
+    names, rows = list(found.layers), []
     for row, (i, operation, way) in enumerate(places):
-        channels = found.channels[i]
-        changed = channels if way == BLANK else np.mean([_changed(half[i], way) for half in chosen])
-        yield (
-            *(names[i], i, found.parts[i], channels, operation, way, changed),
+        changed = np.mean([_changed(half[i], way, found.channels[i]) for half in chosen])
+        rows.append((
+            *(names[i], i, found.parts[i], found.channels[i], operation, way, changed),
             *(accuracy[row], value[row], error[row], agreement[row], len(answers.own)),
-        )
+        ))  # fmt: skip
+    return rows
 
 
-def _changed(chosen: Chosen, way: str) -> int:
+def _changed(chosen: Chosen, way: str, channels: int) -> int:
     """How many channels a way changes."""
+    if way == BLANK:
+        return channels
     return len(chosen.ways[way].channels) if way in chosen.ways else 0
 
 

@@ -28,6 +28,7 @@ from equivar.chapters.c12_priors.planted import known_answers
 from equivar.chapters.c12_priors.trained import Stages, map_runs, stage_runs, stage_table
 from equivar.chapters.c12_priors.words import seen_map, seen_measure, seen_trained
 from equivar.orbits import FIRST
+from equivar.priors import WAYS
 from equivar.runs import Measurement, Results, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained, of_row
 from equivar.runs.parameters import TRAIN, Count, NetworkRow, Schedule, Seed, of_this_profile
@@ -174,8 +175,8 @@ def claim_b11(table: pd.DataFrame) -> Verdict:
                 f"{part} part",
                 f"in the {part} part {{0}} is kept with channels matched and {{1}} with channels "
                 "drawn",
-                _sample(gain, "network with such layers"),
-                [_sample(one[gain.index], "network") for one in both],
+                _sample(gain, f" with {part} layers"),
+                [_sample(one[gain.index]) for one in both],
                 unit="network",
                 above=0,
                 smallest=CLAIMS["B11"].smallest,
@@ -194,7 +195,7 @@ def claim_b12(table: pd.DataFrame, measured: pd.DataFrame) -> Verdict:
         "rank correlation",
         "the rank correlation of corrected equivariance and what is kept, over the layers of a "
         "network, is",
-        _sample(found, f"network with {FEWEST_LAYERS} layers"),
+        _sample(found, f" with {FEWEST_LAYERS} layers"),
         [],
         unit="network",
         above=0,
@@ -209,16 +210,13 @@ def claim_b13(table: pd.DataFrame) -> Verdict:
     The effect is a network's mean difference over the layers that have both. Others are drawn from
     the channels outside of orbits, and matched among themselves.
     """
-    found = _by_way(table)
-    if not {"orbits", "others"} <= set(found):
-        found = found.assign(orbits=np.nan, others=np.nan)
-    rows = found.dropna(subset=["orbits", "others"])
+    rows = _by_way(table).dropna(subset=["orbits", "others"])
     both = [_by_network(rows, rows[way]) for way in ("orbits", "others")]
     component = mean(
         "orbits and others",
         "{0} is kept where orbits are changed and {1} where as many other channels are",
-        _sample(both[0] - both[1], "network with orbits and as many other channels"),
-        [_sample(one, "network") for one in both],
+        _sample(both[0] - both[1], " with orbits and as many other channels"),
+        [_sample(one) for one in both],
         unit="network",
         above=0,
         smallest=CLAIMS["B13"].smallest,
@@ -254,10 +252,9 @@ def _by_way(table: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
     rows = table[table["operation"] == "turned"]
-    wide = rows.pivot_table(
-        index=["network", "layer", "index", "part"], columns="way", values="kept", sort=False
-    )
-    return wide.reset_index()
+    keys = ["network", "layer", "index", "part"]
+    wide = rows.pivot_table(index=keys, columns="way", values="kept", sort=False)
+    return wide.reindex(columns=list(WAYS)).reset_index()  # NaN where nothing could be kept
 
 
 def _by_network(rows: pd.DataFrame, values: pd.Series) -> pd.Series:
@@ -271,8 +268,9 @@ def _without_seed(names: pd.Series) -> pd.Series:
     return names.astype(str).str.replace(r", seed \d+$", "", regex=True)
 
 
-def _sample(values: pd.Series, what: str) -> Sample:
-    lacking = "" if len(values) > 1 else count_words(len(values), what)
+def _sample(values: pd.Series, having: str = "") -> Sample:
+    """A value for each network; `having`: what such networks have."""
+    lacking = "" if len(values) > 1 else count_words(len(values), "network") + having
     return Sample(values.to_numpy(dtype=float), lacking)
 
 

@@ -94,15 +94,18 @@ def savings(table: pd.DataFrame, weights: pd.DataFrame, share: float) -> Figure:
 
 
 def measured_against_kept(table: pd.DataFrame, measured: pd.DataFrame) -> Figure:
-    """What is kept beside corrected equivariance: matched channels, and each channel's own."""
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharex=True, sharey=True)
-    columns = ["network", "layer", "equivariance_corrected"]
-    for ax, (way, words) in zip(
-        axes, {"matched": "matched", "own": "own channel"}.items(), strict=True
-    ):
-        rows = _matched(table, way).merge(measured[columns], on=["network", "layer"])
-        _scatter(ax, rows, "equivariance_corrected", "kept")
-        ax.set(title=words, xlabel="corrected equivariance", ylabel="kept, turned")
+    """What is kept beside what is measured, corrected for chance, each in its own way.
+
+    Left: matched channels beside equivariance (eq. 7). Right: own maps beside invariance (eq. 4).
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
+    pairs = {"matched": ("matched", "equivariance"), "own": ("own channel", "invariance")}
+    for ax, (way, (words, kind)) in zip(axes, pairs.items(), strict=True):
+        column = f"{kind}_corrected"
+        scores = measured[["network", "layer", column]]
+        rows = _matched(table, way).merge(scores, on=["network", "layer"])
+        _scatter(ax, rows, column, "kept")
+        ax.set(title=words, xlabel=f"corrected {kind}", ylabel="kept, turned")
     axes[1].set_ylabel("")
     _legends(fig, rows)
     return fig
@@ -127,12 +130,14 @@ def _scatter(ax: Axes, rows: pd.DataFrame, x: str, y: str):
 
 
 def _legends(fig: Figure, rows: pd.DataFrame):
-    there = set(rows["sort"])
-    handles = [Line2D([], [], ls="", marker="o", color=COLOURS[part], label=part)
-               for part in BEFORE_POOLING]  # fmt: skip
-    handles += [Line2D([], [], ls="", marker=marker, color="#666666", label=words)
-                for sort, (marker, words) in SORTS.items() if sort in there]  # fmt: skip
-    fig.legend(handles=handles, loc="outside lower center", ncols=3)
+    """Colours of parts above markers of sorts, in one legend."""
+    there = [one for sort, one in SORTS.items() if sort in set(rows["sort"])]
+    handles = []
+    for number, part in enumerate(BEFORE_POOLING):  # a legend is filled column by column
+        handles.append(Line2D([], [], ls="", marker="o", color=COLOURS[part], label=part))
+        marker, words = there[number] if number < len(there) else ("", "")
+        handles.append(Line2D([], [], ls="", marker=marker, color="#666666", label=words))
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(BEFORE_POOLING))
 
 
 def trained_stages(table: pd.DataFrame) -> Figure:

@@ -22,6 +22,8 @@ def by_layer(table: pd.DataFrame, operation: str = "turned") -> pd.DataFrame:
 def seen_map(table: pd.DataFrame) -> Words:
     """What the maps of what is kept show."""
     turned, averaged = by_layer(table), by_layer(table, "averaged")
+    if turned.empty:
+        return Words("No network of this run is right more often than chance.")
     means = turned.groupby("part")[["matched", "own", "random", "blank"]].mean()
     parts = [part for part in BEFORE_POOLING if part in means.index]
     row = {way: ", ".join(number(means.loc[part, way]) for part in parts) for way in means}
