@@ -48,6 +48,8 @@ def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> 
     for ax, name in zip(axes.flat, names, strict=False):
         _panel(ax, rows[rows["network"] == name], column)
         ax.set_title(name, fontsize="small")
+    lowest = rows.groupby(["network", "index", "way"])[column].mean().min()
+    axes.flat[0].set_ylim(min(-0.12, lowest - 0.05), 1.08)
     for ax in axes.flat[max(0, len(names) - columns) : len(names)]:
         ax.set_xlabel("layer, by depth")
     for ax in axes[:, 0]:
@@ -66,7 +68,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, column: str):
     ax.set_xticks([means.index.min(), means.index.max()], ["first", "last"], fontsize="x-small")
     for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
         label.set_ha(side)
-    ax.set_ylim(min(-0.12, means.min().min() - 0.05), 1.08)
 
 
 def agreement_by_depth(table: pd.DataFrame) -> Figure:
@@ -162,6 +163,9 @@ def trained_stages(table: pd.DataFrame) -> Figure:
         ax.set_title(title, fontsize="small")
         ax.set(xticks=x, xlim=(-0.5, len(stages) - 0.5), xlabel="stage that is tied")
         ax.set_xticklabels(stages)
+        ends = np.append(wide.to_numpy(), 0.0)  # intervals of few seeds may reach out of the frame
+        room = 0.5 * np.ptp(ends) or 0.01
+        ax.set_ylim(ends.min() - room, ends.max() + room)
     axes[0].set_ylabel("kept, turned")
     axes[1].set_ylabel("accuracy minus plain")
     return fig

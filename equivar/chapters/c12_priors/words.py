@@ -88,6 +88,6 @@ def seen_trained(table: pd.DataFrame) -> Words:
         f"({number(kept[dear])}). Tied from the start, the {cheap} stage changes accuracy by "
         f"{gain[cheap]:+z.4f} and the {dear} one by {gain[dear]:+z.4f}: {said}, in {better} of "
         f"{len(wide)} seeds. No stage changes it by more than {most:.4f}, and the weights fall to "
-        f"{int(means['parameters'].min()):,}: a network that is trained with the prior learns "
+        f"{int(means['parameters'].min()):,}. A network that is trained with the prior can learn "
         "around it, which one that has it forced upon it can not."
     )
