@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import equivar
 from equivar import networks
+from equivar.orbits import first_and_blocks
 from equivar.priors import BLANK
 
 WAYS = ("matched", "own", "random", BLANK)
@@ -21,18 +22,19 @@ EACH = 4 * (len(WAYS) - 1) + 1  # passes from each layer on
 
 @torch.no_grad()
 def needed(model: nn.Module, images: Tensor, batch_size: int):
-    """The whole passes, and those that begin after each block, from maps that are there."""
+    """The whole passes, and those that begin after each layer, from maps that are there."""
     blocks = [*model.layer1, *model.layer2, *model.layer3]
     for batch in images.split(batch_size):
         batch = batch.contiguous(memory_format=torch.channels_last)
         for _ in range(WHOLE - 1):
             model(batch)
-        maps = nn.functional.relu(model.bn1(model.conv1(batch)))
-        for number, block in enumerate(blocks):
-            maps = block(maps)
+        parts = [model.conv1, nn.Sequential(model.bn1, nn.ReLU(), blocks[0]), *blocks[1:]]
+        maps = batch
+        for number, part in enumerate(parts):
+            maps = part(maps)
             for _ in range(EACH):
                 rest = maps
-                for later in blocks[number + 1 :]:
+                for later in parts[number + 1 :]:
                     rest = later(rest)
                 model.linear(model.pool(rest).flatten(1))
 
@@ -48,9 +50,11 @@ def main():
     images = torch.randn(options.images, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(options.images) % 10
 
+    layers, size = first_and_blocks(model, images[:1]), options.batch_size
+
     def symmetrise():
         equivar.symmetrise(
-            model, images, labels, ways=WAYS, batch_size=options.batch_size, progress=False
+            model, images, labels, layers, ways=WAYS, batch_size=size, progress=False
         )
 
     tasks = {

@@ -183,10 +183,13 @@ class Layers:
             slot = next(slot for slot in self._slots if slot.index == j)
             if (j == i or j in known) and slot.computed_once:
                 stubs[slot.module] = output if j == i else known[j]
+        given = any(slot.index == i and slot.module in stubs for slot in self._slots)
+        # a copy, as above: what follows may write into it
+        consume = None if given else lambda j, _: output.clone() if j == i else None
         with giving(stubs):
-            return self._forward(images, lambda j, _: output if j == i else None)
+            return self._forward(images, consume)
 
-    def _forward(self, images: Tensor, consume: Consumer):
+    def _forward(self, images: Tensor, consume: Consumer | None):
         for slot in self._slots:
             slot.calls = 0
         self._consume = consume
@@ -311,7 +314,7 @@ class Layers:
         if self._keep:
             with _ordinary():
                 self._keep(slot, output)
-        elif slot.index is not None and slot.calls == slot.expected:
+        elif self._consume and slot.index is not None and slot.calls == slot.expected:
             values = slot.item(output)
             for key in slot.path:
                 values = values[key]

@@ -13,7 +13,7 @@ from equivar.measure.session import Session
 from equivar.orbits.finding import layer_scores
 from equivar.orbits.layer import layer_cycles
 from equivar.orbits.matching import MATCHINGS, members
-from equivar.priors.operations import Choice, Moments, Restoring, averaged, restoring
+from equivar.priors.operations import Carried, Choice, Moments, Restoring, restoring
 from equivar.priors.permutation import TURNS, drawn, representation
 from equivar.transforms import Rotation
 
@@ -97,7 +97,7 @@ class Gathering:
         self.total: Tensor | None = None
         self.images = 0
 
-    def add(self, back: list[Tensor], averages: bool):
+    def add(self, back: Mapping[int, Tensor], averages: bool):
         """Add some images: the layer's outputs for 0 to 3 quarter turns, turned back."""
         shape, dim = self.shape, self.shape.image_dim
         total = back[0].double().sum(dim=dim, keepdim=True)
@@ -106,7 +106,7 @@ class Gathering:
         if averages:
             self.own.add(shape.maps(back[0]))
             for way, choice in self.chosen.ways.items():
-                self.averaged[way].add(shape.maps(averaged(shape, back, choice)))
+                self.averaged[way].add(shape.maps(Carried(shape, back, choice).averaged()))
 
     def finish(self, averages: bool):
         """Put what was gathered into what was chosen."""

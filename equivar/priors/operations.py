@@ -9,7 +9,7 @@ it would hand the answer for the upright image through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,35 +48,43 @@ def turned_back(shape: MapShape, output: Tensor, turns: int) -> Tensor:
     return shape.with_maps(output, torch.rot90(shape.maps(output), -turns, dims=(1, 2)))
 
 
-def turned(shape: MapShape, back: Sequence[Tensor], choice: Choice, turns: int) -> Tensor:
-    """T^-k P^-k f(T^k x), with the other channels as they are.
+class Carried:
+    """A layer's outputs for 0 to 3 quarter turns, with their channels where one choice puts them.
 
-    back: the outputs for 0, 1, 2 and 3 quarter turns, turned back.
+    back: turns -> the output, turned back. Channels that are not changed are those of no turn.
     """
-    return _placed(shape, back[0], _moved(shape, back, choice, turns), choice)
 
+    def __init__(self, shape: MapShape, back: Mapping[int, Tensor], choice: Choice):
+        self.shape, self.back, self.choice = shape, back, choice
+        self._moved: dict[int, Tensor] = {}
 
-def averaged(shape: MapShape, back: Sequence[Tensor], choice: Choice) -> Tensor:
-    """1/4 sum_k T^-k P^-k f(T^k x), with the other channels as they are.
+    def turned(self, turns: int) -> Tensor:
+        """T^-k P^-k f(T^k x)."""
+        return self._placed(self._of(turns))
 
-    It is summed in pairs that a turn of the image exchanges, so that rounding is the same for all
-    four turns.
-    """
-    zero, one, two, three = (_moved(shape, back, choice, turns) for turns in range(4))
-    return _placed(shape, back[0], ((zero + two) + (one + three)) / 4, choice)
+    def averaged(self) -> Tensor:
+        """1/4 sum_k T^-k P^-k f(T^k x).
 
+        It is summed in pairs that a turn of the image exchanges, so that rounding is the same for
+        all four turns.
+        """
+        zero, one, two, three = map(self._of, range(4))
+        return self._placed((zero + two).add_(one + three).div_(4))
 
-def _moved(shape: MapShape, back: Sequence[Tensor], choice: Choice, turns: int) -> Tensor:
-    """The channels that are changed, each from its source."""
-    sources = choice.sources(turns).to(back[turns].device)
-    return back[turns].index_select(shape.channel_dim, sources)
+    def _of(self, turns: int) -> Tensor:
+        """P^-turns: the channels that are changed, each from its source."""
+        if turns not in self._moved:
+            output, sources = self.back[turns], self.choice.sources(turns)
+            if not torch.equal(sources, torch.arange(self.shape.channels)):
+                output = output.index_select(self.shape.channel_dim, sources.to(output.device))
+            self._moved[turns] = output
+        return self._moved[turns]
 
-
-def _placed(shape: MapShape, output: Tensor, some: Tensor, choice: Choice) -> Tensor:
-    if choice.places is None:
-        return some
-    places = choice.places.to(output.device)
-    return output.clone().index_copy_(shape.channel_dim, places, some)
+    def _placed(self, some: Tensor) -> Tensor:
+        places, own = self.choice.places, self.back[0]
+        if places is None:
+            return some
+        return own.clone().index_copy_(self.shape.channel_dim, places.to(own.device), some)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from equivar.features import Layers
 from equivar.measure.images import ChunkSize, chunks
 from equivar.priors.choosing import Chosen, Gathering
 from equivar.priors.halves import Half
-from equivar.priors.operations import averaged, turned, turned_back
+from equivar.priors.operations import Carried, turned_back
 
 PROBE_IMAGES = 8  # in the first pass, before the memory that outputs take is known
 _COPIES = 6  # of a layer's output that are held: for each turn, and two to work on
@@ -108,7 +108,7 @@ class Reader:
         for images in self._chunks(half, self.batch_size):
             back, _ = self._turns(images, turns=range(4) if averages else (0,))
             for i, one in enumerate(sums):
-                one.add([of[i] for of in back.values()], averages)
+                one.add({k: outputs[i] for k, outputs in back.items()}, averages)
         for one in sums:
             one.finish(averages)
 
@@ -150,10 +150,11 @@ class Reader:
         """(operation, way, what is to take the place of layer i's output)."""
         shape = self.hooked.shapes[i]
         for way, choice in chosen.ways.items():
+            carried = Carried(shape, back, choice)
             if "turned" in operations:
-                yield "turned", way, (turned(shape, back, choice, k) for k in turns)
+                yield "turned", way, map(carried.turned, turns)
             if "averaged" in operations:
-                mean = averaged(shape, back, choice)
+                mean = carried.averaged()
                 yield "averaged", way, iter([chosen.restored[way].into(shape, mean)])
         if blank:
             # the same for both operations: of a mean map, nothing is turned

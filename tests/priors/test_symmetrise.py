@@ -149,7 +149,7 @@ def outputs(trunk, images, matches):
             given.append(sum(back[k][:, index[k]] for k in range(4)) / 4)
         else:
             choice = operations.Choice(matches, np.arange(8))
-            given.append(operations.averaged(shape, back, choice))
+            given.append(operations.Carried(shape, dict(enumerate(back)), choice).averaged())
     return given
 
 
@@ -182,7 +182,7 @@ def test_restored_maps_have_the_mean_and_deviation_of_before():
     match = np.array([1, 2, 3, 0, 5, 4, 6, 7])
     choice = operations.Choice(match, np.arange(8))
     own, flat = operations.Moments(8), operations.Moments(8)
-    mean = operations.averaged(shape, back, choice)
+    mean = operations.Carried(shape, dict(enumerate(back)), choice).averaged()
     for some in (slice(0, 20), slice(20, None)):
         own.add(shape.maps(back[0][some]))
         flat.add(shape.maps(mean[some]))
