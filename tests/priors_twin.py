@@ -9,6 +9,8 @@ import itertools
 import numpy as np
 import orbit_twin
 
+NAMES = ("turned", "rescaled", "averaged", "blank")
+
 
 def step(match, channel, turns):
     for _ in range(turns):
@@ -61,21 +63,36 @@ def restored(layer, images, match):
     return result
 
 
+def rescaled(layer, images, match, turns):
+    """For each channel the factor and offset that make it as strong as the layer's own."""
+    own = np.stack([layer(image) for image in images])
+    given = np.stack([carried(layer, image, match, turns) for image in images])
+    factors = own.std(axis=(0, 2, 3)) / given.std(axis=(0, 2, 3))
+    return factors, own.mean(axis=(0, 2, 3)) - factors * given.mean(axis=(0, 2, 3))
+
+
 def hits(layer, rest, images, labels, match_of):
     """For each operation the share of right answers of each image; halves change places.
 
     match_of: the images of a half -> the permutation that is chosen on them.
     """
-    found = {name: np.zeros(len(images)) for name in ("turned", "averaged", "blank")}
+    found = {name: np.zeros(len(images)) for name in NAMES}
     for first in (0, 1):
         choosing = images[1 - first :: 2]
         match, blank = match_of(choosing), np.mean([layer(x) for x in choosing], axis=0)
         restoring = restored(layer, choosing, match)
+        scales = {k: rescaled(layer, choosing, match, k) for k in (1, 2, 3)}
         for n in range(first, len(images), 2):
             answers = [
                 np.argmax(rest(carried(layer, images[n], match, k))) == labels[n] for k in (1, 2, 3)
             ]
             found["turned"][n] = np.mean(answers)
+            given = {
+                k: a[:, None, None] * carried(layer, images[n], match, k) + b[:, None, None]
+                for k, (a, b) in scales.items()
+            }
+            answers = [np.argmax(rest(maps)) == labels[n] for maps in given.values()]
+            found["rescaled"][n] = np.mean(answers)
             mean = mean_of_turns(layer, images[n], match)
             mean = np.stack([a * m + b for m, (a, b) in zip(mean, restoring, strict=True)])
             found["averaged"][n] = np.argmax(rest(mean)) == labels[n]

@@ -53,7 +53,8 @@ def add_command(commands: argparse._SubParsersAction):
         metavar="NAME",
         help="default: the first convolution and the network's own blocks",
     )
-    add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="default: both")
+    add("--operations", nargs="+", choices=OPERATIONS, default=["turned", "averaged"],
+        help="default: turned averaged")  # fmt: skip
     add("--ways", nargs="+", choices=WAYS, default=WAYS, help="of choosing channels; default: all")
     add("--labels", action="store_true", help="read accuracy too, by the labels of a data set")
     add("--rate", type=float, default=0.05, help="of false ones among orbits (default 0.05)")

@@ -13,7 +13,7 @@ from equivar.measure.session import Session
 from equivar.orbits.finding import layer_scores
 from equivar.orbits.layer import layer_cycles
 from equivar.orbits.matching import MATCHINGS, members
-from equivar.priors.operations import Carried, Choice, Moments, Restoring, restoring
+from equivar.priors.operations import Carried, Choice, Moments, Restoring, rescaling, restoring
 from equivar.priors.permutation import TURNS, drawn, representation
 from equivar.transforms import Rotation
 
@@ -25,7 +25,8 @@ class Chosen:
     """What was chosen for a layer; `blank` is the mean output over the images, for one image."""
 
     ways: dict[str, Choice]
-    restored: dict[str, Restoring] = field(default_factory=dict)
+    restored: dict[str, Restoring] = field(default_factory=dict)  # averaged maps, by way
+    rescaled: dict[tuple[str, int], Restoring] = field(default_factory=dict)  # by way and turns
     blank: Tensor | None = None
 
 
@@ -92,27 +93,32 @@ class Gathering:
 
     def __init__(self, shape: MapShape, chosen: Chosen):
         self.shape, self.chosen = shape, chosen
-        self.own = Moments(shape.channels)
+        self.by_turn = {turns: Moments(shape.channels) for turns in (0, *TURNS)}
         self.averaged = {way: Moments(shape.channels) for way in chosen.ways}
         self.total: Tensor | None = None
         self.images = 0
 
-    def add(self, back: Mapping[int, Tensor], averages: bool):
+    def add(self, back: Mapping[int, Tensor], operations: Collection[str]):
         """Add some images: the layer's outputs for 0 to 3 quarter turns, turned back."""
         shape, dim = self.shape, self.shape.image_dim
         total = back[0].double().sum(dim=dim, keepdim=True)
         self.total = total if self.total is None else self.total + total
         self.images += back[0].shape[dim]
-        if averages:
-            self.own.add(shape.maps(back[0]))
+        if set(operations) == {"turned"}:
+            return
+        for turns, output in back.items():
+            self.by_turn[turns].add(shape.maps(output))
+        if "averaged" in operations:
             for way, choice in self.chosen.ways.items():
                 self.averaged[way].add(shape.maps(Carried(shape, back, choice).averaged()))
 
-    def finish(self, averages: bool):
+    def finish(self, operations: Collection[str]):
         """Put what was gathered into what was chosen."""
-        self.chosen.blank = self.total / self.images
-        if averages:
-            self.chosen.restored = {
-                way: restoring(self.own, self.averaged[way], choice)
-                for way, choice in self.chosen.ways.items()
-            }
+        chosen = self.chosen
+        chosen.blank = self.total / self.images
+        for way, choice in chosen.ways.items():
+            if "averaged" in operations:
+                chosen.restored[way] = restoring(self.by_turn[0], self.averaged[way], choice)
+            if "rescaled" in operations:
+                for turns in TURNS:
+                    chosen.rescaled[way, turns] = rescaling(self.by_turn, choice, turns)

@@ -1,4 +1,4 @@
-"""The two operations on a layer's output: the maps of turned images in the place of its own.
+"""The operations on a layer's output: the maps of turned images in the place of its own.
 
 Let P move channel c to the place `match[c]`. From the outputs of the image and of the image turned
 by k quarter turns come `T^-k P^-k f(T^k x)`, and the mean of the four. Where P^4 = 1, the mean is
@@ -89,10 +89,10 @@ class Carried:
 
 @dataclass(frozen=True, eq=False)
 class Restoring:
-    """What gives averaged maps the mean and deviation back that the layer's own maps have.
+    """What gives maps the mean and deviation back that the layer's own maps have.
 
-    factor, offset: (C,), the same for all channels of a cycle. With one for each channel, what was
-    made equivariant would no longer be it.
+    factor, offset: (C,). For averaged maps they are the same for all channels of a cycle: with one
+    for each channel, what was made equivariant would no longer be it.
     """
 
     factor: Tensor
@@ -142,6 +142,23 @@ def restoring(own: Moments, averaged: Moments, choice: Choice) -> Restoring:
     (before, after), (level, flat) = variances, means
     factor = torch.where(after > 0, before / after.clamp(min=1e-300), 1.0).sqrt()
     offset = level - factor * flat
+    if choice.places is not None:
+        alone = torch.ones_like(factor, dtype=torch.bool)
+        alone[choice.places] = False
+        factor[alone], offset[alone] = 1, 0
+    return Restoring(factor, offset)
+
+
+def rescaling(by_turn: Mapping[int, Moments], choice: Choice, turns: int) -> Restoring:
+    """How to give each channel of turned maps the mean and deviation of the layer's own channel.
+
+    by_turn: the moments of the outputs for 0 to 3 quarter turns.
+    """
+    sources = torch.arange(len(choice.match))
+    sources[choice.channels] = choice.sources(turns)
+    before, after = by_turn[0].variance, by_turn[turns].variance[sources]
+    factor = torch.where(after > 0, before / after.clamp(min=1e-300), 1.0).sqrt()
+    offset = by_turn[0].mean - factor * by_turn[turns].mean[sources]
     if choice.places is not None:
         alone = torch.ones_like(factor, dtype=torch.bool)
         alone[choice.places] = False

@@ -102,15 +102,15 @@ class Reader:
                     "not hang on what it gives; leave it out of `layers`"
                 )
 
-    def gather(self, half: Half, chosen: Sequence[Chosen], averages: bool):
+    def gather(self, half: Half, chosen: Sequence[Chosen], operations: Sequence[str]):
         """What the ways need of the half on which they were chosen: means and deviations."""
         sums = [Gathering(shape, c) for shape, c in zip(self.hooked.shapes, chosen, strict=True)]
         for images in self._chunks(half, self.batch_size):
-            back, _ = self._turns(images, turns=range(4) if averages else (0,))
+            back, _ = self._turns(images, turns=(0,) if operations == ("turned",) else range(4))
             for i, one in enumerate(sums):
-                one.add({k: outputs[i] for k, outputs in back.items()}, averages)
+                one.add({k: outputs[i] for k, outputs in back.items()}, operations)
         for one in sums:
-            one.finish(averages)
+            one.finish(operations)
 
     def read(
         self,
@@ -153,6 +153,12 @@ class Reader:
             carried = Carried(shape, back, choice)
             if "turned" in operations:
                 yield "turned", way, map(carried.turned, turns)
+            if "rescaled" in operations:
+                yield (
+                    "rescaled",
+                    way,
+                    (chosen.rescaled[way, k].into(shape, carried.turned(k).clone()) for k in turns),
+                )
             if "averaged" in operations:
                 mean = carried.averaged()
                 yield "averaged", way, iter([chosen.restored[way].into(shape, mean)])

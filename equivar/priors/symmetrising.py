@@ -27,7 +27,7 @@ from equivar.priors.permutation import TURNS
 from equivar.priors.reading import BLANK, Answers, Reader
 from equivar.transforms import Rotation, Shift, parse_transforms, rotations
 
-OPERATIONS = ("turned", "averaged")
+OPERATIONS = ("turned", "rescaled", "averaged")
 WAYS = ("matched", "own", "random", "orbits", "others", BLANK)
 COLUMNS = [
     *("layer", "index", "part", "channels", "operation", "way", "channels_changed"),
@@ -44,7 +44,7 @@ def symmetrise(
     labels: Tensor | Sequence[int] | None = None,
     layers: Sequence[str] | Mapping[str, str | Tokens] | None = None,
     transforms: Sequence[Rotation] | str | None = None,
-    operations: Sequence[str] = OPERATIONS,
+    operations: Sequence[str] = ("turned", "averaged"),
     ways: Sequence[str] = WAYS,
     *,
     rate: float = 0.05,
@@ -75,13 +75,14 @@ def symmetrise(
         As in `equivar.measure`. None: the network's own blocks, without those that have a single
         cell or a single channel; `table.attrs["left_out"]` tells which.
     transforms : list of Rotation, or text
-        The quarter turns k that `turned` is averaged over; None: all three. P is chosen by all
-        three, and `averaged` is a mean over all four, whatever is named here.
-    operations : of "turned", "averaged"
+        The quarter turns k that `turned` and `rescaled` are averaged over; None: all three. P is
+        chosen by all three, and `averaged` is a mean over all four, whatever is named here.
+    operations : of "turned", "rescaled", "averaged"
         "turned": T^-k P^-k f(T^k x) takes the place of f(x), and the accuracy is averaged over k.
-        "averaged": 1/4 sum_k T^-k P^-k f(T^k x), what a layer with a designed prior would give. A
-        mean loses variance, so the mean and deviation of each cycle of channels are made again what
-        they are in f(x).
+        "rescaled": the same, with the mean and deviation of each channel made again what they are
+        in f(x); a correlation minds neither. "averaged": 1/4 sum_k T^-k P^-k f(T^k x), what a layer
+        with a designed prior would give. A mean loses variance, so the mean and deviation of each
+        cycle of channels are made again what they are in f(x).
     ways : of "matched", "own", "random", "orbits", "others", "blank"
         How P is chosen. "matched": so that the sum of S over channels and turns is large.
         "own": every channel stays (forced invariance). "random": cycles of the same lengths, of
@@ -114,8 +115,8 @@ def symmetrise(
     TypeError
         Labels that are no whole numbers, and what `equivar.measure` refuses.
 
-    Cost: 12 N images through the network to choose and to collect (8 N without "averaged"), and for
-    each layer and way 3 N for "turned" and N for "averaged", from that layer on.
+    Cost: 12 N images through the network to choose and to collect (9 N for "turned" alone), and for
+    each layer and way 3 N for "turned" and for "rescaled" and N for "averaged", from that layer on.
     """
     turns, labels = _turns(transforms), _as_labels(labels)
     operations, ways = _chosen("operations", operations, OPERATIONS), _chosen("ways", ways, WAYS)
@@ -207,7 +208,6 @@ class _Passes:
         blank: bool,
     ) -> Answers:
         """The answers for each half, with what was chosen on the other."""
-        averages = "averaged" in operations
         answers = Answers(np.zeros(count, dtype=np.int64))
         total = count * passes_each(chosen[0], operations, turns, blank)
         with (
@@ -221,7 +221,7 @@ class _Passes:
         ):
             reader.probe(both[0])
             for half, one in zip(both, chosen, strict=True):
-                reader.gather(half, one, averages)
+                reader.gather(half, one, operations)
             for half, one in zip(both, reversed(chosen), strict=True):
                 reader.read(half, one, operations, turns, answers, labels, blank)
         return answers
@@ -245,8 +245,10 @@ def passes_each(
     chosen: Sequence[Chosen], operations: Sequence[str], turns: Sequence[int], blank: bool
 ) -> int:
     """How many passes each image takes after the channels are chosen, whole ones and parts."""
-    each = len(turns) * ("turned" in operations) + ("averaged" in operations)
-    collecting = 8 if "averaged" in operations else 2 + len(turns)
+    turned = ("turned" in operations) + ("rescaled" in operations)
+    each = len(turns) * turned + ("averaged" in operations)
+    gathering = 1 if operations == ("turned",) else 4
+    collecting = gathering + (4 if "averaged" in operations else 1 + len(turns))
     return collecting + sum(len(one.ways) * each + blank for one in chosen)
 
 

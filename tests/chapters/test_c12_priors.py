@@ -91,10 +91,10 @@ def test_the_pictures_can_be_drawn_and_put_into_words(found):
     ):
         figure.canvas.draw()
         matplotlib.pyplot.close(figure)
-    ranks = c12_priors.rank_correlations(kept, measured)
+    ranks = [c12_priors.rank_correlations(kept, measured, one) for one in ("turned", "rescaled")]
     for words in (
         c12_priors.seen_map(kept),
-        c12_priors.seen_measure(kept, measured, ranks),
+        c12_priors.seen_measure(kept, measured, *ranks),
         c12_priors.seen_trained(stages),
     ):
         assert "nan" not in words and len(words) > 100

@@ -54,7 +54,8 @@ def answers(model, images=IMAGES):
 
 def kept(model, layers=None, images=IMAGES, **options):
     labels = answers(model, images)
-    table = equivar.symmetrise(model, images, labels, layers, progress=False, **options)
+    options = {"operations": priors.OPERATIONS, "progress": False} | options
+    table = equivar.symmetrise(model, images, labels, layers, **options)
     return table.set_index(["layer", "operation", "way"])["kept"]
 
 
@@ -68,7 +69,7 @@ def toy(kind):
 def test_an_equivariant_network_keeps_everything():
     model = toy("equivariant")
     found = kept(model, [f"trunk.layers.{i}" for i in range(3)])
-    assert len(found) == 3 * 2 * 6 - 3 * 2  # no other channels: all are in orbits
+    assert len(found) == 3 * 3 * 6 - 3 * 3  # no other channels: all are in orbits
     for operation in priors.OPERATIONS:
         for way in ("matched", "orbits"):
             assert found.xs((operation, way), level=(1, 2)).eq(1).all()
@@ -78,7 +79,7 @@ def test_an_equivariant_network_keeps_everything():
 def test_an_invariant_network_keeps_everything_with_its_own_channels():
     found = kept(toy("invariant"), [f"trunk.layers.{i}" for i in range(3)], ways=WITHOUT_ORBITS)
     own = found.xs("own", level=2)
-    assert own.eq(1).all() and len(own) == 6
+    assert own.eq(1).all() and len(own) == 9
 
 
 def test_drawn_channels_and_mean_maps_keep_nothing():
@@ -194,6 +195,25 @@ def test_restored_maps_have_the_mean_and_deviation_of_before():
         assert deviations[0] == pytest.approx(deviations[1], rel=1e-4)
 
 
+def test_rescaled_maps_are_as_strong_as_the_channel_that_they_stand_for():
+    """A network that keeps everything but for the strength of its channels."""
+    model = Headed(planted_network(16, 5, 3, (4, 4, 4, 4), generator(1)))
+    strength = 0.2 + 3 * torch.rand(16, 1, 1, generator=generator(3))
+    model.trunk = nn.Sequential(model.trunk, Times(strength), Times(1 / strength))
+    found = kept(model, ["trunk.1"], ways=("matched",)).loc["trunk.1"]
+    assert found["rescaled", "matched"] > found["turned", "matched"] + 0.2
+    assert found["rescaled", "matched"] > 0.95
+
+
+class Times(nn.Module):
+    def __init__(self, factors):
+        super().__init__()
+        self.factors = factors
+
+    def forward(self, maps):
+        return maps * self.factors
+
+
 # The literal twin
 
 
@@ -215,7 +235,7 @@ def test_agrees_with_the_twin(seed):
 
     table = equivar.symmetrise(
         model, images.split(5), labels, ["trunk.1"], ways=("matched", "own", "blank"),
-        batch_size=3, progress=False,
+        operations=priors.OPERATIONS, batch_size=3, progress=False,
     ).set_index(["operation", "way"])  # fmt: skip
     pictures = images.numpy()
     matches = {
@@ -225,7 +245,7 @@ def test_agrees_with_the_twin(seed):
     own = np.mean([np.argmax(rest(layer(x))) == y for x, y in zip(pictures, labels, strict=True)])
     for way, match_of in matches.items():
         hits = priors_twin.hits(layer, rest, pictures, labels.numpy(), match_of)
-        for operation in ("turned", "averaged"):
+        for operation in priors.OPERATIONS:
             row = table.loc[operation, way]
             assert row["accuracy"] == pytest.approx(hits[operation].mean())
             expected = (hits[operation].mean() - 1 / 3) / (own - 1 / 3)

@@ -224,13 +224,15 @@ def claim_b13(table: pd.DataFrame) -> Verdict:
     return judge("B13", [component], needs=NETWORKS_NEEDED)
 
 
-def rank_correlations(table: pd.DataFrame, measured: pd.DataFrame) -> pd.Series:
+def rank_correlations(
+    table: pd.DataFrame, measured: pd.DataFrame, operation: str = "turned"
+) -> pd.Series:
     """Spearman's correlation over layers of each network, a mean over its seeds.
 
-    Of corrected equivariance with what `matched` keeps under `turned`; networks with fewer than
+    Of corrected equivariance with what `matched` keeps under an operation; networks with fewer than
     four layers, or without any difference between them, are left out.
     """
-    kept = _by_way(table)[["network", "layer", "matched"]]
+    kept = _by_way(table, operation)[["network", "layer", "matched"]]
     both = measured.merge(kept, on=["network", "layer"])
     both = both.dropna(subset=["matched", "equivariance_corrected"])
     found = {}
@@ -242,8 +244,8 @@ def rank_correlations(table: pd.DataFrame, measured: pd.DataFrame) -> pd.Series:
     return values.groupby(_without_seed(values.index.to_series())).mean()
 
 
-def _by_way(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each network and layer, with what each way keeps under `turned`.
+def _by_way(table: pd.DataFrame, operation: str = "turned") -> pd.DataFrame:
+    """A row for each network and layer, with what each way keeps under an operation.
 
     ValueError: a column that is not there.
     """
@@ -251,7 +253,7 @@ def _by_way(table: pd.DataFrame) -> pd.DataFrame:
     missing = [column for column in wanted if column not in table]
     if missing:
         raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
-    rows = table[table["operation"] == "turned"]
+    rows = table[table["operation"] == operation]
     keys = ["network", "layer", "index", "part"]
     wide = rows.pivot_table(index=keys, columns="way", values="kept", sort=False)
     return wide.reindex(columns=list(WAYS)).reset_index()  # NaN where nothing could be kept

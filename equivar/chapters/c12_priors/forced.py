@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from equivar.measure import measure
 from equivar.networks import fastest, parameter_count
 from equivar.orbits import first_and_blocks
-from equivar.priors import BLANK, WAYS, symmetrise
+from equivar.priors import BLANK, OPERATIONS, WAYS, symmetrise
 from equivar.runs import Derived, Made, Spec, Store, Training
 from equivar.transforms import rotations
 
-REVISION = 1  # raise it when the same parameters would give another result
+REVISION = 2  # raise it when the same parameters would give another result
 DIGITS = 5  # of what is kept in tables
 WITHOUT_ORBITS = ("matched", "own", "random", BLANK)
 SAVED = 3 / 4  # of a layer's weights, where they are shared over four turns
@@ -54,11 +54,10 @@ class Forced(Derived):
         model, images, _ = self.opened(store)
         first = images[:1] if isinstance(images, Tensor) else next(iter(images))[:1]
         layers = first_and_blocks(model, first)
-        ways = WAYS if self.orbits else WITHOUT_ORBITS
-        settings = {"rate": self.rate, "seed": self.seed, "device": fastest()}
-        table = symmetrise(
-            model, images, self._labels(images), layers, ways=ways, batch_size=64, **settings
-        )
+        settings = {"rate": self.rate, "seed": self.seed, "device": fastest(), "batch_size": 64}
+        settings["operations"] = OPERATIONS if self.labels else OPERATIONS[:2]
+        settings["ways"] = WAYS if self.orbits else WITHOUT_ORBITS
+        table = symmetrise(model, images, self._labels(images), layers, **settings)
         scores = measure(model, images, rotations(), layers=layers, device=fastest())
         tables = {
             "kept": table.round(dict.fromkeys(("accuracy", "kept", "se", "agreement"), DIGITS)),

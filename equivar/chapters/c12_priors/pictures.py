@@ -22,6 +22,11 @@ WAYS = {  # of a line: colour, words, how it is drawn
     "random": ("#777777", "drawn", {"marker": "x", "ms": 4, "lw": 1}),
     "blank": ("#777777", "mean maps", {"ls": ":", "lw": 1.3}),
 }
+PANELS = (  # of what is kept beside what is measured: title, operation, way, kind
+    ("matched, turned", "turned", "matched", "equivariance"),
+    ("matched, rescaled", "rescaled", "matched", "equivariance"),
+    ("own channel, turned", "turned", "own", "invariance"),
+)
 COLUMNS = 3  # panels side by side
 SEED = r", seed \d+$"
 SORTS = {  # of networks, in a scatter
@@ -95,25 +100,26 @@ def savings(table: pd.DataFrame, weights: pd.DataFrame, share: float) -> Figure:
 
 
 def measured_against_kept(table: pd.DataFrame, measured: pd.DataFrame) -> Figure:
-    """What is kept beside what is measured, corrected for chance, each in its own way.
+    """What is kept beside what is measured, corrected for chance.
 
-    Left: matched channels beside equivariance (eq. 7). Right: own maps beside invariance (eq. 4).
+    Matched channels beside equivariance (eq. 7), as they are and with mean and deviation made those
+    of the channel that they stand for; own maps beside invariance (eq. 4).
     """
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
-    pairs = {"matched": ("matched", "equivariance"), "own": ("own channel", "invariance")}
-    for ax, (way, (words, kind)) in zip(axes, pairs.items(), strict=True):
+    fig, axes = plt.subplots(1, len(PANELS), figsize=(WIDTH, 3.1), sharey=True)
+    for ax, (title, operation, way, kind) in zip(axes, PANELS, strict=True):
         column = f"{kind}_corrected"
         scores = measured[["network", "layer", column]]
-        rows = _matched(table, way).merge(scores, on=["network", "layer"])
+        rows = _matched(table, way, operation).merge(scores, on=["network", "layer"])
         _scatter(ax, rows, column, "kept")
-        ax.set(title=words, xlabel=f"corrected {kind}", ylabel="kept, turned")
-    axes[1].set_ylabel("")
+        ax.set_title(title, fontsize="small")
+        ax.set_xlabel(f"corrected {kind}", fontsize="small")
+    axes[0].set_ylabel("kept")
     _legends(fig, rows)
     return fig
 
 
-def _matched(table: pd.DataFrame, way: str = "matched") -> pd.DataFrame:
-    return table[(table["operation"] == "turned") & (table["way"] == way)]
+def _matched(table: pd.DataFrame, way: str = "matched", operation: str = "turned") -> pd.DataFrame:
+    return table[(table["operation"] == operation) & (table["way"] == way)]
 
 
 def _scatter(ax: Axes, rows: pd.DataFrame, x: str, y: str):

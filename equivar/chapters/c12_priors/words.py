@@ -36,8 +36,7 @@ def seen_map(table: pd.DataFrame) -> Words:
         f"channel's own map, {row['random']} with channels drawn, and {row['blank']} with mean "
         f"maps. Matching beats staying in {ahead} of {len(turned)} layers. It loses most in layer "
         f"`{worst['layer']}` of {worst['network']} ({number(worst['matched'])} against "
-        f"{number(worst['own'])}): S forgives a channel another mean and another deviation, the "
-        "layers that follow do not. Averaged over four turns, and with mean and deviation restored "
+        f"{number(worst['own'])}). Averaged over four turns, and with mean and deviation restored "
         f"for each cycle, {number(last['matched'])} is kept with channels matched, "
         f"{number(last['own'])} with their own and {number(last['random'])} with channels drawn: a "
         "mean has a quarter of the layer's own maps in it, which is why the other operation is "
@@ -45,22 +44,33 @@ def seen_map(table: pd.DataFrame) -> Words:
     )
 
 
-def seen_measure(table: pd.DataFrame, measured: pd.DataFrame, correlations: pd.Series) -> Words:
-    """What the scatter of measured equivariance and of what is kept shows."""
+def seen_measure(
+    table: pd.DataFrame, measured: pd.DataFrame, turned: pd.Series, rescaled: pd.Series
+) -> Words:
+    """What the scatters of what is measured and what is kept show.
+
+    turned, rescaled: the rank correlation of each network under these operations.
+    """
     columns = ["network", "layer", "equivariance_corrected", "invariance_corrected"]
     rows = by_layer(table).merge(measured[columns], on=["network", "layer"])
-    if rows.empty or correlations.empty:
+    if rows.empty or turned.empty:
         return Words("No network of this run has enough layers.")
-    high = rows[rows["equivariance_corrected"] >= rows["equivariance_corrected"].median()]
-    low = rows.drop(high.index)
+    other = by_layer(table, "rescaled").merge(rows[["network", "layer"]], on=["network", "layer"])
+    gain = other["matched"].to_numpy() - rows["matched"].to_numpy()
+    most = rows.iloc[int(gain.argmax())]
+    before, after = rows["matched"].mean(), other["matched"].mean()
     own = _correlation(rows, "invariance_corrected", "own")
     return Words(
-        f"Within networks the rank correlation is {number(correlations.mean())} on average, from "
-        f"{number(correlations.min())} ({correlations.idxmin()}) to {number(correlations.max())} "
-        f"({correlations.idxmax()}). The half of all layers that measures higher keeps "
-        f"{number(high['matched'].mean())}, the other {number(low['matched'].mean())}. Of each "
-        f"channel's own map, what is kept goes with its invariance (eq. 4) by {number(own)} over "
-        "all layers."
+        f"Within networks the rank correlation is {number(turned.mean())} on average, from "
+        f"{number(turned.min())} ({turned.idxmin()}) to {number(turned.max())} "
+        f"({turned.idxmax()}). A channel that takes the place of another may be stronger or "
+        "brighter everywhere: a correlation forgives that, the next layer does not. With mean and "
+        f"deviation made those of the channel that it stands for, {number(after)} is kept instead "
+        f"of {number(before)} on average, {number(gain.max())} more in layer `{most['layer']}` of {most['network']}, matching beats staying in "
+        f"{int((other['matched'] > other['own']).sum())} of {len(rows)} layers instead of "
+        f"{int((rows['matched'] > rows['own']).sum())}, and the rank correlation is "
+        f"{number(rescaled.mean())}. Of each channel's own map, what is kept goes with its "
+        f"invariance by {number(own)} over all layers."
     )
 
 
