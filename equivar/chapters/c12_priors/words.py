@@ -27,7 +27,7 @@ def seen_map(table: pd.DataFrame) -> Words:
     means = turned.groupby("part")[["matched", "own", "random", "blank"]].mean()
     parts = [part for part in BEFORE_POOLING if part in means.index]
     row = {way: ", ".join(number(means.loc[part, way]) for part in parts) for way in means}
-    ahead = (turned["matched"] > turned["own"]).sum()
+    ahead = _ahead(turned)
     worst = turned.loc[(turned["matched"] - turned["own"]).idxmin()]
     last = averaged[["matched", "own", "random"]].mean()
     return Words(
@@ -66,12 +66,17 @@ def seen_measure(
         f"({turned.idxmax()}). A channel that takes the place of another may be stronger or "
         "brighter everywhere: a correlation forgives that, the next layer does not. With mean and "
         f"deviation made those of the channel that it stands for, {number(after)} is kept instead "
-        f"of {number(before)} on average, {number(gain.max())} more in layer `{most['layer']}` of {most['network']}, matching beats staying in "
-        f"{int((other['matched'] > other['own']).sum())} of {len(rows)} layers instead of "
-        f"{int((rows['matched'] > rows['own']).sum())}, and the rank correlation is "
+        f"of {number(before)} on average, {number(gain.max())} more in layer `{most['layer']}` of "
+        f"{most['network']}, matching beats staying in {_ahead(other)} of {len(rows)} layers "
+        f"instead of {_ahead(rows)}, and the rank correlation is "
         f"{number(rescaled.mean())}. Of each channel's own map, what is kept goes with its "
         f"invariance by {number(own)} over all layers."
     )
+
+
+def _ahead(rows: pd.DataFrame) -> int:
+    """In how many layers matched channels keep more than each channel's own map."""
+    return int((rows["matched"] > rows["own"]).sum())
 
 
 def _correlation(rows: pd.DataFrame, x: str, y: str) -> float:
