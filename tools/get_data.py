@@ -227,17 +227,14 @@ def checked(archive, sums, seen):
     """(name, content) of the files of an archive that are as written; fills `sums` and `seen`."""
     for name, content in entries(Path(archive).expanduser()):
         if name == SUMS:
-            lines = content().decode().splitlines()
-            sums |= {line[66:]: line[:64] for line in lines}
-        elif name in sums:
-            data = content()
-            if hashlib.sha256(data).hexdigest() == sums[name]:
-                seen.add(name)
-                yield name, data
+            sums |= {line[66:]: line[:64] for line in content.decode().splitlines()}
+        elif name in sums and hashlib.sha256(content).hexdigest() == sums[name]:
+            seen.add(name)
+            yield name, content
 
 
 def entries(archive):
-    """(name, function that reads it) of each file of a tar, or of a folder; the sums come first."""
+    """(name, content) of each file of a tar, or of a folder; the sums come first."""
     from equivar.files import DataDamaged
 
     if archive.is_dir():
@@ -246,13 +243,13 @@ def entries(archive):
             raise DataDamaged(f"{archive} is no archive of this project: it has no {SUMS}")
         for name in [SUMS, *(name for name in names if name != SUMS)]:
             if (archive / name).is_file():
-                yield name, (archive / name).read_bytes
+                yield name, (archive / name).read_bytes()
         return
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 if member.isfile():
-                    yield member.name.partition("/")[2], tar.extractfile(member).read
+                    yield member.name.partition("/")[2], tar.extractfile(member).read()
     except (tarfile.TarError, EOFError) as error:
         raise DataDamaged(f"{archive} ends too early, or is no tar: {error}") from error
 
@@ -279,7 +276,7 @@ def put_input(root, place, data):
 
 def put_run(target, files):
     """Write a run into the store, whole or not at all, unless it is there."""
-    from equivar.runs import Run
+    from equivar.runs import Run, RunDamaged
 
     names = {name.rpartition("/")[2]: data for name, data in files.items()}
     if target.exists() or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target.name):
@@ -290,20 +287,22 @@ def put_run(target, files):
     try:
         for name, data in names.items():
             (part / name).write_bytes(data)
-        Run(part)  # RunDamaged: a file of it is missing
+        Run(part)
         part.rename(target)
+    except RunDamaged:  # some of it is missing, and told at the end
+        pass
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def fetch_archive(report):
-    """The archive from its address, once it has one; its path, or None."""
+def fetch_archive(weights, report):
+    """The archive from its address, where it has one and is needed; its path, or None."""
     from equivar.data import registry
     from equivar.data.fetch import NotFetched, alone
     from equivar.data.fetch import fetch as fetch_one
 
     download = registry.ARCHIVE
-    if download is None:
+    if download is None or not only_in_archive(weights, report.root):
         return None
     try:
         with alone(report.root):
@@ -337,8 +336,7 @@ def get(profile, archive=""):
 
     report = Report(data_root().resolve())
     print(f"profile {profile}, data root {report.root}", flush=True)
-    if not archive and only_in_archive(weights, report.root):
-        archive = fetch_archive(report)
+    archive = archive or fetch_archive(weights, report)
     if archive:
         take(archive, report)
     for name in data:
