@@ -72,7 +72,7 @@ ORIGINS = (
     ),
     Origin(
         "weights/imagenet/squeezenet1_1.*",
-        "SqueezeNet 1.1 (forresti/SqueezeNet), as nihui/ncnn-assets has it",
+        "forresti/SqueezeNet, as nihui/ncnn-assets has it",
         "BSD-2-Clause",
         ARCHIVED,
         "the source is a format of another tool",

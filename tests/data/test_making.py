@@ -86,7 +86,9 @@ class Runs:
         return print, ("ran",)
 
 
-@pytest.mark.parametrize("content", [b"<html>", pickle.dumps(Runs()), pickle.dumps({"epoch": 1})])
+@pytest.mark.parametrize(
+    "content", [b"<html>", pickle.dumps(Runs(), 2), pickle.dumps({"epoch": 1}, 2)]
+)
 def test_what_is_no_checkpoint_is_named_and_not_run(tmp_path, capsys, content):
     path = tmp_path / "resnet.th"
     path.write_bytes(content)
