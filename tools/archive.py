@@ -82,10 +82,12 @@ def runs(profile):
     from equivar.runs import Store
 
     store, found = Store(), {}
-    for _, _, one in numbered(all_chapters(profile), profile):
-        run = store.find(one.spec) if name_of(one) != str(one) else None
+    asked = {name_of(one): one for _, _, one in numbered(all_chapters(profile), profile)}
+    for name, one in asked.items():
+        run = store.find(one.spec) if name != str(one) else None
         if run and run.path.parent == store.root:
-            found[run.path.name] = run.path
+            found[name] = run.path
+    print(f"{len(found)} of {len(asked)} runs are in the store; of the others, tables at most")
     return found
 
 

