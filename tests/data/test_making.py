@@ -395,7 +395,7 @@ def test_an_original_that_lies_there_is_used_and_kept(tmp_path, server, remote, 
 
 
 def test_a_full_disk_leaves_no_half_table(tmp_path, monkeypatch, remote):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
