@@ -57,23 +57,24 @@ def arguments(argv=None):
 
 
 def inputs(profile, root, everything=False):
-    """{place: path} of the inputs at hand that belong into it; prints what is not at hand."""
+    """{place: path} of the inputs that belong into it; prints what is not at hand, or another."""
     from equivar.data.origins import ARCHIVED, origin_of
     from equivar.data.registry import FILES, WEIGHTS
 
     data, weights, _ = needed(profile)
     files = [file for key, of in FILES.items() if key[0] in data for file in of]
     files += [WEIGHTS[name] for name in weights if name in WEIGHTS]
-    places = [(file.place, file.needed) for file in files]
     found = {}
-    for place, needs in places:
-        if not everything and origin_of(place).got != ARCHIVED:
+    for file in files:
+        if not everything and origin_of(file.place).got != ARCHIVED:
             continue
-        there = [name for name in (place, needs) if (root / name).is_file()]
-        if there:
-            found[there[0]] = root / there[0]
+        there = [name for name in (file.place, file.needed) if (root / name).is_file()]
+        if not there:
+            print(f"not at hand, left out: {file.place}", flush=True)
+        elif file in WEIGHTS.values() and digest(root / file.place) != file.sha256:
+            print(f"other weights than those on record, left out: {file.place}", flush=True)
         else:
-            print(f"not at hand, left out: {place}", flush=True)
+            found[there[0]] = root / there[0]
     return found
 
 
