@@ -130,9 +130,9 @@ def _scatter(ax: Axes, rows: pd.DataFrame, x: str, y: str):
     )
     keys = ["sort", "network", "index", "part"]
     for row in rows.groupby(keys)[[x, y]].mean().reset_index().itertuples():
-        marker = SORTS[row.sort][0]
+        marker, name = SORTS[row.sort][0], f"{row.network}, {row.part}"
         ax.plot(getattr(row, x), getattr(row, y), marker, color=COLOURS[row.part], ms=5,
-                mec="white", mew=0.4)  # fmt: skip
+                mec="white", mew=0.4, label=name)  # fmt: skip
     ax.axhline(0, color="black", lw=0.6, zorder=0)
 
 
