@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from equivar.chapters.c12_priors.trained import PLAIN
-from equivar.figures import Words, number
+from equivar.figures import Words, half_interval, number
 from equivar.names import BEFORE_POOLING
 from equivar.orbits import FIRST
 
@@ -94,6 +94,7 @@ def seen_trained(table: pd.DataFrame) -> Words:
         "as the map says" if gain[cheap] > gain[dear] else "the other way round than the map says"
     )
     wide = table.pivot(index="seed", columns="stage", values="gain")
+    half = pd.Series(half_interval(wide.T), wide.columns)
     better = int((wide[cheap] > wide[dear]).sum())
     most = np.abs(gain).max()
     return Words(
@@ -101,8 +102,9 @@ def seen_trained(table: pd.DataFrame) -> Words:
         f"and has {int(plain['parameters'].iloc[0]):,} weights. The map calls the {cheap} stage "
         f"the cheapest ({number(kept[cheap])} kept) and the {dear} one the dearest "
         f"({number(kept[dear])}). Tied from the start, the {cheap} stage changes accuracy by "
-        f"{gain[cheap]:+z.4f} and the {dear} one by {gain[dear]:+z.4f}: {said}, in {better} of "
-        f"{len(wide)} seeds. No stage changes it by more than {most:.4f}, and the weights fall to "
+        f"{gain[cheap]:+z.4f} ± {half[cheap]:.4f} and the {dear} one by {gain[dear]:+z.4f} ± "
+        f"{half[dear]:.4f} (95 %, over seeds): {said}, in {better} of {len(wide)} "
+        f"seeds. No stage changes it by more than {most:.4f}, and the weights fall to "
         f"{int(means['parameters'].min()):,}. A network that is trained with the prior can learn "
         "around it, which one that has it forced upon it can not."
     )
