@@ -19,6 +19,7 @@ _HOMES = {
     "rotations": "equivar.transforms",
     "summarise": "equivar.measure",
 }
+_MODULES = ("rulers",)
 __all__ = [
     "Rotation",
     "Shift",
@@ -28,6 +29,7 @@ __all__ = [
     "measure",
     "orbits",
     "rotations",
+    "rulers",
     "summarise",
 ]
 
@@ -47,6 +49,8 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str):
+    if name in _MODULES:
+        return import_module(f"equivar.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(_HOMES[name]), name)
