@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from equivar.features.grid import Grid
-from equivar.rulers.about import Reading, corrected
+from equivar.rulers.about import Reading
 from equivar.rulers.folds import Folds, Neighbours
 
 
@@ -116,7 +116,7 @@ class LieError:
         k, cells = self.folds.count, self.counts.sum() - self.counts
         parts = (self.right.sum() - self.right) / cells / unit
         error = ((k - 1) / k * ((parts - parts.mean()) ** 2).sum()).sqrt().item()
-        return Reading(score, error, chance, corrected("lie", score, chance))
+        return Reading(score, error, chance)
 
 
 def _squared(difference: Tensor) -> float:
