@@ -73,10 +73,11 @@ def compare(
         in the ruler's own unit and direction (`RULERS` says which), `se` (its standard error over
         images, by the jackknife over folds or groups of them), `chance` (the same with a wrong
         image), `corrected` (1 is perfect and 0 is chance, whatever the direction; none for `lie`,
-        whose chance hangs on the step), `images`. The rows of `lie` have transformations of their own, "shift-0.5" and "rotation-1", where there
-        are shifts and turns among `transforms`; those of `consistency` have the layer "", the
-        network itself. NaN where a ruler says nothing: layers that are constant, and for "linear"
-        and "cca" layers with too few cells for their channels, which a warning names.
+        whose chance hangs on the step), `images`. The rows of `lie` have transformations of their
+        own, "shift-0.5" and "rotation-1", where there are shifts and turns among `transforms`;
+        those of `consistency` have the layer "", the network itself. NaN where a ruler says
+        nothing: layers that are constant, and for "linear" and "cca" layers with too few cells for
+        their channels, which a warning names.
 
     Raises
     ------

@@ -150,6 +150,9 @@ def _by_tmeasures(tm, model, images):
         def forward(self, x):
             return torch.rot90(x, self.turns, dims=(-2, -1))
 
+        def __call__(self, x):
+            return self.forward(x)
+
         def inverse(self):
             return Turn(-self.turns)
 

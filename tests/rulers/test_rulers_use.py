@@ -144,7 +144,7 @@ def test_the_name_of_a_ruler_is_checked():
 
 
 def test_too_few_images_are_told_with_how_many_would_do():
-    with pytest.raises(ValueError, match="15 images are too few.* give 16 or more"):
+    with pytest.raises(ValueError, match=r"15 images are too few.* give 16 or more"):
         compare(images=IMAGES[:15])
     with pytest.raises(ValueError, match=r"linear take more images than 24: 'head' 400"):
         compare(Small(100), layers=["head"], rulers=["linear"])
