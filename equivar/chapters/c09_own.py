@@ -106,6 +106,8 @@ def tables(p: Parameters) -> OwnNetwork:
     network = networks.load(p.network, p.weights, options=p.options, seed=p.seed)
     network = network.with_input(size=p.size or None)
     images = open_images(p.images, network.input, p.count, p.batch_size, order=p.seed)
+    networks.check(network)
+    network = network.on(images)
     transforms = parse_transforms(p.transforms)
     options = {"layers": list(p.layers) or None, "match": p.match, "device": networks.fastest()}
     table = measured(network, images, transforms, **options)
@@ -137,6 +139,7 @@ def measured(
 ) -> pd.DataFrame:
     """`equivar.measure`, with where network and images came from in `attrs`; `options` are its."""
     networks.check(network)
+    network = network.on(images)
     table = measure(network.model, images, transforms, **options)
     packages = ("timm", "torchvision", "numpy")
     table.attrs |= {

@@ -42,6 +42,7 @@ networks:
   timm:NAME, torchvision:NAME     the libraries' names
   equivar:NAME                    the paper's: equivar:resnet44, equivar:wrn-40-4, equivar:cnn7
   path/to/file.py:make_model      a callable that returns a torch.nn.Module (its code is run)
+  untrained:NETWORK               any of these before training, with weights drawn from --seed
 """
 
 

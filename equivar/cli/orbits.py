@@ -85,6 +85,7 @@ def _orbits(arguments: argparse.Namespace):
     network = network_of(arguments)
     images = images_of(arguments, network)
     networks.check(network)
+    network = network.on(images)
     if not arguments.quiet:
         say_what(network, images)
     table = orbits(

@@ -4,7 +4,8 @@
     table = equivar.measure(network.model, images, equivar.rotations())
 
 `timm:NAME` and `torchvision:NAME` take a name of these libraries, `equivar:NAME` one of
-`equivar.networks.MODELS`, and `path/to/file.py:make_model` a callable that returns a module.
+`equivar.networks.MODELS`, and `path/to/file.py:make_model` a callable that returns a module. With
+`untrained:` before any of these, weights are drawn anew and nothing is loaded.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from equivar.data.input import Input
 from equivar.data.registry import WEIGHTS
 from equivar.networks.errors import at_fault, first_line
 from equivar.networks.paper import MODELS, build, initialise, parameter_count
+from equivar.networks.untrained import PREFIX, check_drawn, with_statistics
 from equivar.networks.weights import load_weights, weights_path
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "on_record",
     "parameter_count",
     "weights_path",
+    "with_statistics",
 ]
 
 _ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
@@ -48,7 +51,8 @@ class Network:
 
     input: the images it takes, which the caller may change. native: those it was made for. weights:
     where they come from, in words. sha256: of the file of weights, or of the tensors where there is
-    no file. trained: whether the weights are trained.
+    no file. trained: whether the weights are trained. needs_statistics: whether it is an
+    untrained twin whose batch norms have not yet taken statistics from images.
     """
 
     name: str
@@ -58,10 +62,17 @@ class Network:
     weights: str
     sha256: str
     trained: bool
+    needs_statistics: bool = False
 
     def with_input(self, **changes: object) -> Network:
         """The same network on other images; `changes` as in `Input.changed`."""
         return replace(self, input=self.input.changed(**changes))
+
+    def on(self, images) -> Network:
+        """The network as it is measured on these images: see `with_statistics`."""
+        if not self.needs_statistics:
+            return self
+        return replace(self, model=with_statistics(self.model, images), needs_statistics=False)
 
 
 def load(
@@ -85,12 +96,16 @@ def load(
     - "": "hub" for timm and torchvision, "random" for the paper's networks, and for a callable the
       weights that it made.
 
+    With `untrained:` before the name it is "" or "random".
+
     options: what the library or the callable takes, such as {"pad_type": "same"}.
 
     Raises ValueError for an unknown name (the message lists near ones) or option, for code in a
     file that fails (with its line), and for weights that do not fit. Raises DataMissing where the
     weights are missing or could not be fetched, and DataDamaged where they are broken.
     """
+    if name.startswith(PREFIX):
+        return _untrained(name, str(weights), options, seed)
     # imported late: timm and torchvision take two seconds
     from equivar.networks import sources, user_file
 
@@ -111,6 +126,22 @@ def load(
     words = f"{words}, seed {seed}" if words == "random" else words
     sha256 = _sha256_of_file(given) if given else _sha256_of_tensors(model)
     return Network(name, model, made.input, made.input, words, sha256, trained)
+
+
+def _untrained(name: str, weights: str, options: Mapping[str, object] | None, seed: int) -> Network:
+    """The twin of a network before training, whose statistics `Network.on` gives."""
+    inner = name.removeprefix(PREFIX)
+    if weights not in ("", "random"):
+        raise ValueError(
+            f"{name} draws its weights, so that {weights!r} can not be loaded: leave out the "
+            f"weights, or {PREFIX!r}"
+        )
+    twin = load(inner, "random", options=options, seed=seed)
+    if ".py:" in inner:  # code of the reader's own may load weights
+        check_drawn(inner, twin.model, load(inner, "random", options=options, seed=seed + 1).model)
+    return replace(
+        twin, name=name, weights=f"drawn, seed {seed}", trained=False, needs_statistics=True
+    )
 
 
 def fastest() -> torch.device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from equivar.features import Layers
 from equivar.measure import measure
 from equivar.names import unknown_name
 from equivar.networks import fastest
+from equivar.networks.untrained import PREFIX, drawn_as_zero
 from equivar.runs.folder import Made
 from equivar.runs.parameters import NetworkRow, Schedule
 from equivar.runs.scores import measured, replicates, without_common
@@ -33,18 +34,32 @@ class Pretrained:
     """A network of `equivar.networks`, its weights, and what its images are to be.
 
     network, weights, options: as `networks.load` takes them. input: changes to the network's own
-    images, as `Input.changed` takes them, for weights that were trained on others.
+    images, as `Input.changed` takes them, for weights that were trained on others. seed: of weights
+    that are drawn.
     """
 
     network: str
     weights: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     input: Mapping[str, object] = field(default_factory=dict)
+    seed: int = 0
 
     @property
     def facts(self) -> dict[str, object]:
         """What goes into the key of a run that measures the network."""
-        return asdict(self)
+        facts = asdict(self)
+        if not self.seed:  # networks whose weights are loaded keep the keys that they had
+            del facts["seed"]
+        return facts
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is an untrained twin, which needs the statistics of images."""
+        return self.network.startswith(PREFIX)
+
+    def untrained(self, seed: int) -> Pretrained:
+        """The network before it was trained, with weights drawn from `seed`."""
+        return replace(self, network=f"{PREFIX}{self.network}", weights="", seed=seed)
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -53,7 +68,7 @@ class Pretrained:
 
     def load(self, store: Store) -> tuple[nn.Module, Input]:
         """The network in eval mode. DataDamaged: weights that are not those on record."""
-        loaded = networks.load(self.network, self.weights, options=self.options)
+        loaded = networks.load(self.network, self.weights, options=self.options, seed=self.seed)
         expected = self.inputs["weights"]
         if networks.on_record(self.weights) and loaded.sha256 != expected:
             raise DataDamaged(
@@ -67,14 +82,19 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class TrainedHere:
-    """A network that a run of `Training` gives."""
+    """A network that a run of `Training` gives; drawn: the one that it began with."""
 
     training: Training
+    drawn: bool = False
 
     @property
     def facts(self) -> dict[str, object]:
         """What goes into the key: all that the training run depends on."""
-        return {"training": self.training.spec.facts}
+        return {"training": self.training.spec.facts} | ({"drawn": True} if self.drawn else {})
+
+    def untrained(self, seed: int) -> TrainedHere:
+        """The network that the run began with, whatever the seed."""
+        return replace(self, drawn=True)
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -83,8 +103,10 @@ class TrainedHere:
 
     def load(self, store: Store) -> tuple[nn.Module, Input]:
         """The network from the store, or trained now; its images are those of its training."""
-        data = datasets.load(self.training.data, "test")
-        return trained_network(self.training, store), input_of(data)
+        data = self.training.load("test")
+        drawn = self.drawn
+        model = self.training.untrained(data) if drawn else trained_network(self.training, store)
+        return model, input_of(data)
 
 
 def input_of(data: ImageData) -> Input:
@@ -152,10 +174,20 @@ class Measurement:
     def __str__(self) -> str:
         return ", ".join([self.experiment, *(str(value) for value in self.groups.values())])
 
+    def opened(self, store: Store, count: int) -> tuple[nn.Module, DatasetImages, Input]:
+        """The network, the first `count` of its images, and what they are to be.
+
+        An untrained twin has the statistics of these images.
+        """
+        model, wanted = self.network.load(store)
+        images = open_images(self.data, wanted, count, self.batch_size, order=self.order)
+        if self.network.drawn:
+            model = networks.with_statistics(model, images)
+        return model, images, wanted
+
     def make(self, work: Path, store: Store) -> Made:
         """Measure; the tables of `equivar.runs.scores`."""
-        model, wanted = self.network.load(store)
-        images = open_images(self.data, wanted, self.images, self.batch_size, order=self.order)
+        model, images, wanted = self.opened(store, self.images)
         if len(images.dataset) < self.images:
             raise ValueError(
                 f"{self.images} images asked for, {images.name} has {len(images.dataset)}"
@@ -180,6 +212,8 @@ class Measurement:
             "images": len(images.dataset),
             "input": str(wanted),
         }
+        if self.network.drawn:
+            facts["drawn_as_zero"] = ", ".join(drawn_as_zero(model))
         return Made(tables, None, facts)
 
 

@@ -85,6 +85,10 @@ class Training:
         model.load_state_dict(run.weights())
         return model.eval()
 
+    def untrained(self, data: ImageData) -> nn.Module:
+        """The network before its first step, for a split that `load` gave, in eval mode."""
+        return self._build(len(data.classes), data.images.shape[1]).eval()
+
     def _build(self, classes: int, channels: int) -> nn.Module:
         return networks.build(
             self.network,

@@ -35,10 +35,8 @@ class Searched(Derived):
     @property
     def spec(self) -> Spec:
         """What the run is stored under: the base's facts, the number of images, the rate."""
-        base = self.base.spec
-        facts = {"base": base.facts, "images": self.images, "rate": self.rate}
-        facts |= moved_defaults(orbits, ORBITS_DEFAULTS)
-        return Spec("orbits", REVISION, facts, base.inputs, str(self))
+        facts = self.facts | {"rate": self.rate} | moved_defaults(orbits, ORBITS_DEFAULTS)
+        return Spec("orbits", REVISION, facts, self.base.spec.inputs, str(self))
 
     def __str__(self) -> str:
         return f"orbits, {self.columns['network']}"

@@ -1,0 +1,185 @@
+"""Chapter 11: what is learned. Networks of other chapters beside their untrained twins.
+
+Tables have the columns `network` and `family`, `sort` (of which chapter), `run` (what tells the
+runs of one network apart) and `state` ("trained", "untrained").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from pydantic import field_validator
+
+from equivar.chapters import c03_accuracy, c04_tasks, c05_augmentations, c06_capacity
+from equivar.chapters.c11_learned.along import Along
+from equivar.chapters.c11_learned.changes import (
+    CLAIMS,
+    changes,
+    claim_b7,
+    claim_b8,
+    claim_b9,
+    claim_b10,
+    done,
+    learned_claims,
+    tenth,
+)
+from equivar.chapters.c11_learned.networks import compared, residual, trained_here
+from equivar.chapters.c11_learned.pictures import (
+    along_training,
+    before_and_after,
+    learned_by_part,
+)
+from equivar.figures import Words, number
+from equivar.names import BEFORE_POOLING, SORTS, sort_of
+from equivar.runs import Results, Store, Stored, run_all
+from equivar.runs.parameters import ChapterParameters, Images, Seeds, of_this_profile
+from equivar.verdicts import FAMILIES, Verdict, count_words, judged
+
+__all__ = [
+    "CLAIMS",
+    "Along",
+    "Parameters",
+    "along_training",
+    "before_and_after",
+    "changes",
+    "claim_b7",
+    "claim_b8",
+    "claim_b9",
+    "claim_b10",
+    "claims",
+    "drawn_as_zero",
+    "learned_by_part",
+    "learned_claims",
+    "moving",
+    "runs",
+    "seen",
+    "tables",
+    "typical",
+]
+
+
+class Parameters(ChapterParameters):
+    """What the chapter is made with.
+
+    residual: of `equivar.networks`, each with the name of its weights, measured on `images` images
+    of `data`. compared: parameters of chapters 03 and 07; tasks, augmentations, capacity: of
+    chapters 04, 05 and 06, whose networks are measured under `transforms` on so many of their test
+    images, those of 04 and 05 along their training as well. twins: the seeds of the twins of a
+    residual network, compared_twins: of one of chapter 03; a network that is trained here has its
+    own beginning. match: as in `equivar.measure`.
+    """
+
+    residual: dict[str, str]
+    data: str
+    images: Images
+    transforms: tuple[str, ...]
+    match: str
+    twins: Seeds
+    compared: c03_accuracy.Parameters
+    compared_twins: Seeds
+    tasks: c04_tasks.Parameters
+    augmentations: c05_augmentations.Parameters
+    capacity: c06_capacity.Parameters
+
+    _profile = field_validator("compared", "tasks", "augmentations", "capacity", mode="before")(
+        of_this_profile
+    )
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the chapter shows.
+
+    scores: rows of `equivar.measure`; parts: means by sort of transformation and part; removed: the
+    same with mean maps taken away. dynamics: `parts` by `epoch`, with `group` (task or
+    augmentation), `seed` and the test `accuracy`. summary: a row for each run. missing: as in
+    `Results`.
+    """
+
+    scores: pd.DataFrame
+    parts: pd.DataFrame
+    removed: pd.DataFrame
+    dynamics: pd.DataFrame
+    summary: pd.DataFrame
+    missing: tuple[str, ...] = ()
+
+
+def runs(p: Parameters) -> list[Stored]:
+    """Every network, trained and untrained."""
+    return [*residual(p), *compared(p), *trained_here(p)]
+
+
+def tables(p: Parameters, store: Store | None = None) -> Learned:
+    """Every network beside its untrained twins, and along its training."""
+    found = run_all(runs(p), store)
+    labelled = {name: _labelled(found, name) for name in ("scores", "parts", "removed")}
+    dynamics = found.tables.get("dynamics", pd.DataFrame())
+    return Learned(**labelled, dynamics=dynamics, summary=found.summary, missing=found.missing)
+
+
+def claims(found: Learned, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on B7 to B10, on scores as they are or corrected for chance."""
+    every = (claim_b7, claim_b8, claim_b9)
+    verdicts = judged(every, found.parts, found.removed, corrected, ["network", "run", "state"])
+    runs_of = ["network", "group", "seed", "epoch"]
+    return verdicts + judged((claim_b10,), found.dynamics, None, corrected, runs_of)
+
+
+def typical(found: Learned) -> list[str]:
+    """A network of each chapter and family: the last one, where there are several."""
+    rows = found.scores.drop_duplicates(["sort", "family"], keep="last")
+    return list(rows["network"])
+
+
+def seen(found: Learned) -> Words:
+    """What the overview of networks shows, with its numbers."""
+    told = []
+    for sort, words in SORTS.items():
+        for family, name in FAMILIES.items():
+            rows = changes(found.parts)
+            rows = rows[(rows["family"] == family) & (rows["transforms"] == sort)]
+            rows = rows[rows["kind"] == "equivariance"]
+            if rows.empty:
+                continue
+            means = rows.groupby("part")[["untrained", "trained"]].mean().reindex(BEFORE_POOLING)
+            levels = ", ".join(
+                f"from {number(row.untrained)} to {number(row.trained)} in the {part} part"
+                for part, row in means.iterrows()
+            )
+            count = count_words(rows["network"].nunique(), name[:-1])
+            told.append(f"{words} equivariance of {count} goes {levels}")
+    return Words("On average over networks, " + "; ".join(told) + ".")
+
+
+def moving(found: Learned) -> Words:
+    """What the figure along training shows, with its numbers."""
+    rows = found.dynamics[found.dynamics["kind"] == "equivariance"]
+    told = []
+    for network, of in rows.assign(value=rows["score"]).groupby("network", sort=False):
+        shares = [done(run) for _, run in of.groupby(["group", "seed"])]
+        told.append(
+            f"in {network} {number(sum(shares) / len(shares))} of the way is done after epoch "
+            f"{tenth(of['epoch'])} of {of['epoch'].max()}"
+        )
+    return Words("Averaged over runs, " + ", and ".join(told) + ".")
+
+
+def drawn_as_zero(found: Learned) -> pd.DataFrame:
+    """Which weights each architecture draws as zero, so that what they multiply is constant."""
+    rows = found.summary.dropna(subset="drawn_as_zero").drop_duplicates("network")
+    rows = rows[rows["drawn_as_zero"] != ""].set_index("network")
+    return rows["drawn_as_zero"].map(_shortened).to_frame("weights drawn as zero")
+
+
+def _shortened(names: str) -> str:
+    several = names.split(", ")
+    return f"{len(several)}: {', '.join(several[:3])}" + (", ..." if several[3:] else "")
+
+
+def _labelled(found: Results, name: str) -> pd.DataFrame:
+    """A table of all runs; `transforms` is the sort of each row's transformation."""
+    table = found.tables[name]
+    if "transforms" not in table:
+        table = table.assign(transforms=table["transform"].map(sort_of))
+    return table
