@@ -84,9 +84,8 @@ class Gram:
 
     def covariance(self, folds: Sequence[int]) -> Tensor:
         """The covariance of every pair of channels over some folds, (C, C), float64."""
-        some, mean = list(folds), self.mean(folds)
-        products = self.products[some].sum(dim=0, dtype=torch.float64)
-        return products / self.cells[some].sum().to(mean.device) - mean[:, None] * mean
+        mean, cells = self.mean(folds), self.cells[list(folds)].sum()
+        return _summed(self.products, folds).div_(cells.item()).sub_(mean[:, None] * mean)
 
     def deviations(self, folds: Sequence[int]) -> Tensor:
         """The standard deviation of each channel over some folds, (C,); 0 where it is constant."""
@@ -136,8 +135,16 @@ class Pairing:
 
     def covariance(self, folds: Sequence[int], wrong: bool) -> Tensor:
         """The covariance of each channel of `G` (rows) with each of `F`, (C, C), float64."""
-        some = list(folds)
-        products = (self.cross.wrong if wrong else self.cross.right)[some]
-        cells = self.f.cells[some].sum().to(products.device)
-        means = self.g.mean(some)[:, None] * self.f.mean(some)
-        return products.sum(dim=0, dtype=torch.float64) / cells - means
+        cells = self.f.cells[list(folds)].sum()
+        means = self.g.mean(folds)[:, None] * self.f.mean(folds)
+        products = self.cross.wrong if wrong else self.cross.right
+        return _summed(products, folds).div_(cells.item()).sub_(means)
+
+
+def _summed(products: Tensor, folds: Sequence[int]) -> Tensor:
+    """The sum over some folds of matrices (K, C, C), in double precision, without copies of all."""
+    first, *others = folds
+    total = products[first].double()
+    for fold in others:
+        total += products[fold]
+    return total
