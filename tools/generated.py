@@ -1,56 +1,30 @@
 """What the pages of the book include and is made from runs: verdicts, findings, times.
 
-Also what every chapter opens with, below its title: what made it, and its claims with verdicts.
+What stands around each chapter is in `chapter_pages`.
 """
 
 import csv
 import json
 import math
-import re
 
 import ledger
-from chapters import declared, for_chapter, read, text
+from chapter_pages import (
+    LEFT,
+    MADE_WITH,
+    RIGHT,
+    badge,
+    made_with,
+    open_with,
+    paper_of,
+    sentence,
+    table,
+)
+from chapters import declared, for_chapter, read
 from ledger import HEADLINES, HERE, best, verdict_of, verdicts_by_claim, wording
 
-from equivar.chapters import room, rooms
-from equivar.verdicts import SIGNS, VERDICTS
+from equivar.verdicts import VERDICTS
 from equivar.verdicts.cards import card, forest
 from equivar.verdicts.report import WAYS
-
-BADGES = {
-    "supported": "success",
-    "contradicted": "danger",
-    "negligible": "info",
-    "inconclusive": "secondary",
-    "not judged": "light",
-}
-
-
-SCALE = {  # parameters that tell what a chapter was made from, and how they are said
-    "data": "data {}",
-    "train_data": "trained on {}",
-    "images": "{} images",
-    "network": "network {}",
-    "networks": "{} networks",
-    "epochs": "{} epochs",
-    "seeds": "{} seeds",
-}
-
-
-TRAINING = ("train_data", "epochs")
-MADE_WITH = ("network", "data", "epochs", "seeds", "images")
-PARAMETERS = {"parameters", "injected-parameters"}  # tags of cells: a page has a table instead
-BOX = {  # parameters that the table beside the paper tells, and in which row
-    "network": "network",
-    "networks": "network",
-    "data": "data",
-    "epochs": "epochs",
-    "seeds": "seeds",
-    "images": "images",
-}
-
-
-LEFT, RIGHT = ":--", "--:"  # the columns of a table
 
 
 def write(stage, root, profile, names):
@@ -79,7 +53,7 @@ def write(stage, root, profile, names):
     }.items():
         (folder / f"{name}.inc").write_text(page, encoding="utf-8")
     for path in notebooks:
-        open_with(path, [row for row in own if row.chapter == path.stem])
+        open_with(path, [row for row in own if row.chapter == path.stem], profile)
 
 
 def figures_of(notebooks):
@@ -98,10 +72,6 @@ def in_order(found):
     """Profiles with results, the best first; one of the reader's own comes last."""
     order = [name for name in ledger.PROFILES if name in found]
     return {name: found[name] for name in [*order, *(found.keys() - set(order))]}
-
-
-def badge(verdict):
-    return f"{{bdg-{BADGES[verdict]}}}`{SIGNS[verdict]} {verdict}`"
 
 
 def counts(verdicts):
@@ -240,73 +210,6 @@ def changed(profiles, path):
     return text or "No verdict has changed.\n"
 
 
-def sentence(text):
-    """With a capital and a full stop; characters that Markdown gives a meaning to, as they are."""
-    text = re.sub(r"([\\*_`\[\]<>|$])", r"\\\1", text.strip().rstrip("."))
-    return text[:1].upper() + text[1:] + "."
-
-
-def open_with(path, rows):
-    """Put a cell after the first one of a staged chapter; `rows` are its verdicts."""
-    notebook = read(path)
-    ran_with = notebook["metadata"].get("papermill", {}).get("parameters", {})
-    values = declared(path) | ran_with
-    source = scale(values) + verdicts(rows) + box(values, paper_of(path.stem)) + ran(values)
-    notebook["cells"] = [cell for cell in notebook["cells"] if not PARAMETERS & tags_of(cell)]
-    for cell in notebook["cells"]:
-        if "Parameters.of(globals())" in text(cell):  # what every chapter begins with
-            cell["metadata"]["tags"] = [*tags_of(cell), "hide-input"]
-    page = {"cell_type": "markdown", "id": "opening", "metadata": {}, "source": source}
-    notebook["cells"].insert(1, page)
-    path.write_text(json.dumps(notebook), encoding="utf-8")
-
-
-def scale(values):
-    """One line: the profile, the data, and how much of everything that plays a part."""
-    told = [f"profile {values['profile']}"]
-    idle = TRAINING if trained_elsewhere(values) else ()
-    for name, words in SCALE.items():
-        value = values.get(name)
-        if value and name not in idle:
-            told.append(words.format(len(value) if isinstance(value, list | dict) else value))
-    return "```{div} scale\n" + " · ".join(told) + "\n```\n"
-
-
-def paper_of(chapter):
-    """What the paper did in a chapter's experiment; nothing for a chapter of our own."""
-    there = chapter[:2] in rooms()
-    return getattr(room(chapter), "PAPER", {}) if there else {}
-
-
-def box(values, paper):
-    """What the paper did beside what this chapter was made with; "" for a chapter of our own."""
-    if not paper:
-        return ""
-    mine = made_with(values)
-    rows = [
-        [what, paper.get(what, "-"), mine.get(what, "-")]
-        for what in MADE_WITH
-        if what in paper or what in mine
-    ]
-    rows.append(["found", sentence(paper["reports"]), "the verdicts above, and below with reasons"])
-    return "\n" + table({"": LEFT, "the paper": LEFT, "this book": LEFT}, rows)
-
-
-def made_with(values):
-    """The network, data, epochs, seeds and images of a chapter, in words."""
-    mine = {"epochs": "none, weights by others"} if trained_elsewhere(values) else {}
-    if "widths" in values:
-        widths = ", ".join(map(str, values["widths"]))
-        mine["network"] = f"WRN-{values['depth']} of widths {widths}"
-    for name, words in BOX.items():
-        value = values.get(name)
-        if value and words not in mine:
-            count = len(value) if isinstance(value, list | dict) else 0
-            mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
-    mine.setdefault("network", "the same")  # it is no parameter
-    return mine
-
-
 def scales(root):
     """What the committed results of each profile were made with, beside the paper, by chapter."""
     profiles = [name for name in ledger.PROFILES if (root / "data" / "results" / name).is_dir()]
@@ -323,64 +226,6 @@ def scales(root):
             rows.append([notebook.stem, what, paper.get(what, "-"), *cells])
     columns = ["chapter", "", "the paper", *profiles]
     return table(dict.fromkeys(columns, LEFT), rows) if rows else "No results are committed.\n"
-
-
-def tags_of(cell):
-    return set(cell["metadata"].get("tags", []))
-
-
-def ran(values):
-    """The parameters that a chapter ran with, folded."""
-    rows = [[f"`{name}`", shown(value)] for name, value in values.items()]
-    body = table({"parameter": LEFT, "value": LEFT}, rows)
-    return f"\n```{{dropdown}} This chapter ran with\n{body}```\n"
-
-
-def shown(value):
-    """A value in a table; of a mapping its entries, of a table of networks their names."""
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return ", ".join(one["name"] for one in value)
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {shown(one)}" for name, one in value.items()) or "none"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value) if value != "" else "none"
-
-
-def in_words(value):
-    """A parameter as a table says it: the names in a list, with their number."""
-    if isinstance(value, dict):
-        value = list(value)
-    if not isinstance(value, list | tuple):
-        return str(value)
-    names = [one["name"] if isinstance(one, dict) else str(one) for one in value]
-    return f"{len(names)}: {', '.join(names)}" if len(names) > 1 else names[0]
-
-
-def trained_elsewhere(values):
-    """Whether a chapter's networks come with weights, so that nothing is trained for it."""
-    networks = values.get("networks") or {}
-    if isinstance(networks, dict):  # {name: weights}
-        given = list(networks.values())
-    else:
-        given = [network.get("weights") for network in networks]
-    return any([values.get("weights"), *given])
-
-
-def verdicts(rows):
-    """A list of the chapter's claims; both verdicts where they are corrected for chance too."""
-    text = ""
-    for claim, ways in verdicts_by_claim(rows).items():
-        told = [badge(ways[way].verdict) for way in WAYS if way in ways]
-        badges = ", corrected for chance ".join(told)
-        text += f"- {claim} {wording()[claim].words} {badges}\n"
-    return f"\n{text}" if text else ""
-
-
-def table(columns, rows):
-    """A Markdown table; columns is {head: LEFT or RIGHT}."""
-    lines = [columns, columns.values(), *rows]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
 def chapters_table(notebooks):

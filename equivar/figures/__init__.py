@@ -4,6 +4,7 @@ What several chapters draw; the pictures of one chapter stand in its room. Every
 into Axes that it is given, or makes a figure of them and returns it. Nothing here imports PyTorch.
 """
 
+from equivar.figures.numbers import numbers
 from equivar.figures.profile import depth_profile, network_profile
 from equivar.figures.runs import (
     accuracies,
@@ -42,6 +43,7 @@ __all__ = [
     "means_by_part",
     "network_profile",
     "number",
+    "numbers",
     "part_scores",
     "shared_legend",
     "shift_scores",

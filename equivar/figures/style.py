@@ -15,6 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from equivar.figures.numbers import keep_numbers
 from equivar.verdicts.verdict import COLOURS as VERDICT_COLOURS
 
 COLOURS = {
@@ -92,7 +93,11 @@ WIDTH = 7.2  # inches, the text's width
 
 
 def style():
-    """Set the book's style for all figures and tables that follow."""
+    """Set the book's style for all figures and tables that follow.
+
+    In a notebook, figures keep the numbers that they show (`equivar.figures.numbers`).
+    """
+    keep_numbers()
     pd.set_option("display.max_colwidth", None)
     pd.set_option("display.float_format", "{:.3g}".format)
     sns.set_theme(context="notebook", style="ticks", font_scale=0.85)

@@ -39,7 +39,8 @@ def card(words: str, ways: Mapping[str, Verdict]) -> str:
         for name, one in others
     )
     return (
-        '<div class="verdict-card" style="border: 1px solid #8885; border-radius: 0.4em; '
+        f'<div class="verdict-card" data-claim="{first.claim}" data-verdict="{first.verdict}" '
+        'style="border: 1px solid #8885; border-radius: 0.4em; '
         'padding: 0.6em 0.9em; margin: 0.7em 0">'
         f"<div><strong>{first.claim}</strong> {escape(words)}</div>"
         f'<div style="margin-top: 0.4em">{badge(first.verdict)} '

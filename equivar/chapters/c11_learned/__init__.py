@@ -114,7 +114,9 @@ def tables(p: Parameters, store: Store | None = None) -> Learned:
     """Every network beside its untrained twins, and along its training."""
     found = run_all(runs(p), store)
     labelled = {name: _labelled(found, name) for name in ("scores", "parts", "removed")}
-    dynamics = found.tables.get("dynamics", pd.DataFrame())
+    dynamics = found.tables["dynamics"]
+    # of networks that are followed from epoch to epoch
+    dynamics = dynamics[dynamics["sort"].isin(["tasks", "augmentations"])]
     return Learned(**labelled, dynamics=dynamics, summary=found.summary, missing=found.missing)
 
 
@@ -133,7 +135,7 @@ def typical(found: Learned) -> list[str]:
 
 
 def seen(found: Learned) -> Words:
-    """What the overview of networks shows, with its numbers."""
+    """What the overview of networks shows, in means over networks."""
     told = []
     for sort, words in SORTS.items():
         for family, name in FAMILIES.items():
@@ -148,8 +150,8 @@ def seen(found: Learned) -> Words:
                 for part, row in means.iterrows()
             )
             count = count_words(rows["network"].nunique(), name[:-1])
-            told.append(f"{words} equivariance of {count} goes {levels}")
-    return Words("On average over networks, " + "; ".join(told) + ".")
+            told.append(f"{words.capitalize()} equivariance of {count} goes {levels}.")
+    return Words(" ".join(told))
 
 
 def moving(found: Learned) -> Words:
@@ -157,9 +159,11 @@ def moving(found: Learned) -> Words:
     rows = found.dynamics[found.dynamics["kind"] == "equivariance"]
     told = []
     for network, of in rows.assign(value=rows["score"]).groupby("network", sort=False):
-        shares = [done(run) for _, run in of.groupby(["group", "seed"])]
+        share = pd.Series([done(run) for _, run in of.groupby(["group", "seed"])]).mean()
+        if share != share:
+            continue  # not measured in the first tenth
         told.append(
-            f"in {network} {number(sum(shares) / len(shares))} of the way is done after epoch "
+            f"in {network} {number(share)} of the way is done after epoch "
             f"{tenth(of['epoch'])} of {of['epoch'].max()}"
         )
     return Words("Averaged over runs, " + ", and ".join(told) + ".")

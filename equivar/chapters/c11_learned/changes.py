@@ -118,9 +118,10 @@ def claim_b10(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Most of the change comes in the first tenth of training.
 
     The effect is the share of a run's change that is done after the last epoch measured in the
-    first tenth: 1 minus the mean distance of the scores then from those at the end, over that at
-    the beginning, a mean over sorts of transformations and parts. It must be above one half.
-    `table`: rows of `Learned.dynamics`.
+    first tenth, minus one half. The share is 1 minus the mean distance of the scores then from
+    those at the end, over that at the beginning; means are over sorts of transformations and parts.
+    Networks that were not measured in the first tenth are left out. `table`: rows of
+    `Learned.dynamics`.
     """
     found = values_of(table, column, ["network", "group", "seed", "epoch"])
     rows = table.assign(value=found.values)
@@ -130,12 +131,16 @@ def claim_b10(table: pd.DataFrame, column: str = SCORE) -> Verdict:
         shares = pd.Series(
             {run: done(one) for run, one in of.groupby(["group", "seed"], sort=False)}
         )
+        if shares.isna().all():
+            continue
         components.append(
             mean(
                 str(network),
-                f"of the change in {network} the first tenth of training makes {{0}}",
-                _sample(shares, "run"),
-                above=0.5,
+                f"the first tenth of training makes {{0}} of the change in {network}, more than "
+                "one half by",
+                _sample(shares - 0.5, "run"),
+                [_sample(shares, "run")],
+                above=0,
                 smallest=CLAIMS["B10"].smallest,
             )
         )
@@ -192,12 +197,14 @@ def _sample(values: pd.Series, unit: str = "network") -> Sample:
 
 
 def done(rows: pd.DataFrame) -> float:
-    """The share of a run's change that is done in the first tenth of its epochs."""
+    """The share of a run's change that is done in the first tenth of its epochs.
+
+    NaN where no epoch in it was measured, and where nothing changes.
+    """
     wide = rows.pivot_table(index=["transforms", "part"], columns="epoch", values="value")
-    first, last = wide.columns.min(), wide.columns.max()
-    left = (wide[last] - wide[tenth(wide.columns)]).abs().mean()
-    whole = (wide[last] - wide[first]).abs().mean()
-    return float(1 - left / whole) if whole else np.nan
+    first, then, last = wide.columns.min(), tenth(wide.columns), wide.columns.max()
+    left, whole = ((wide[last] - wide[epoch]).abs().mean() for epoch in (then, first))
+    return float(1 - left / whole) if whole and then > first else np.nan
 
 
 def tenth(epochs) -> int:

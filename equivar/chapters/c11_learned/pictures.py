@@ -33,7 +33,8 @@ def before_and_after(scores: pd.DataFrame, networks: Sequence[str]) -> Figure:
         line[0].set_ylabel(f"{words}\nequivariance")
     for ax, name in zip(axes[0], networks, strict=True):
         ax.set_title(name.replace(", ", ",\n"), fontsize="small")
-    fig.supxlabel("depth, from the first to the last layer before pooling", fontsize="small")
+    for ax in axes[-1]:
+        ax.set_xlabel("depth", fontsize="small")
     shared_legend(fig, axes[0, 0])
     return fig
 
@@ -116,13 +117,19 @@ def along_training(dynamics: pd.DataFrame, groups: Sequence[str], column: str) -
                 line = some[some["part"] == part].groupby("epoch")[column].mean()
                 ax.plot(line.index, line, color=COLOURS[part], lw=1.6, marker="o", ms=2.5,
                         label=part)  # fmt: skip
-        ticks = sorted(set(of["epoch"]))
+        ticks = _apart(sorted(set(of["epoch"])))
         ax.set_xscale("symlog", linthresh=1)
         ax.set_xticks(ticks, [str(tick) for tick in ticks], fontsize="small")
         ax.minorticks_off()
-        axes[0, place].set_title(LABELS.get(group, group), fontsize="small")
+        title = "no augmentation" if group == "none" else LABELS.get(group, group)
+        axes[0, place].set_title(title, fontsize="small")
     for ax, words in zip(axes[:, 0], [*SORTS.values(), "test accuracy"], strict=True):
         ax.set_ylabel(words if words == "test accuracy" else f"{words}\nequivariance",
                       fontsize="small")  # fmt: skip
     shared_legend(fig, axes[0, 0], ncols=5)
     return fig
+
+
+def _apart(epochs: list[int]) -> list[int]:
+    """The epochs that have room for a label: the last one, and those not just before it."""
+    return [epoch for epoch in epochs if epoch * 1.5 < epochs[-1] or epoch == epochs[-1]]
