@@ -85,7 +85,7 @@ def _scaled(ax: Axes, name: str):
     if not one.larger:
         ax.invert_yaxis()
     kind = "invariance" if one.kinds == ("invariance",) else "equivariance"
-    words = {"variance": "deviation, image's = 1", "lie": "error, log scale"}
+    words = {"variance": "relative deviation", "lie": "error, log scale"}
     ax.set_ylabel(words.get(name, kind), fontsize="small")
     ax.set_title(one.title.replace(", ", ",\n"), fontsize="small")
     ax.set(xticks=[0, 1], xticklabels=["first", "last"])
