@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 
 import pandas as pd
 import torch
@@ -114,7 +115,13 @@ def compare(
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = {name: number for number, name in enumerate(rulers)}
     table = table.sort_values("ruler", key=lambda names: names.map(order), kind="stable")
-    table.attrs = {"model": type(model).__name__, "border": border, "subpixel": subpixel}
+    table.attrs = {
+        "model": type(model).__name__,
+        "rulers": rulers,
+        "border": border,
+        "subpixel": subpixel,
+        "versions": {name: version(name) for name in ("equivar", "torch")},
+    }
     return table.reset_index(drop=True)
 
 
