@@ -14,8 +14,8 @@ class Ruler:
 
     title: as figures show it. kinds: invariance (a channel against itself), equivariance, or both.
     scale: what the numbers are; claims with a margin are judged on the scale "correlation" alone.
-    best: the score of a perfect layer. larger: whether a larger score is more equivariant. needs:
-    how many images for each channel. The rest says what the ruler sees, for a table.
+    best: the score of a perfect layer. larger: whether a larger score is more equivariant. The rest
+    says what the ruler sees, for a table.
     """
 
     name: str
@@ -118,7 +118,7 @@ _LIST = (
         larger=False,
         signs="yes",
         mixing="no, and no other channel either",
-        positions="no: a deviation over images at one cell leaves out what they share",
+        positions="as an error: they stay where the map moves",
         labels="no",
         forwards="none",
         chance=_WRONG,
@@ -134,7 +134,7 @@ _LIST = (
         larger=False,
         signs="yes",
         mixing="no: near no motion, a channel's partner is itself",
-        positions="as an error: they stay where the image moves",
+        positions="as an error: they stay where the map moves",
         labels="no",
         forwards="two for shifts, two for turns",
         chance=_WRONG,
