@@ -25,15 +25,20 @@ def ruler_profile(table: pd.DataFrame, rulers: Mapping[str, object], title: str 
     if not names:
         raise ValueError("these rulers look at the answer alone: there are no layers to draw")
     fig, axes = plt.subplots(
-        len(names), len(sorts), figsize=(WIDTH, 0.8 + 2.2 * len(names)), squeeze=False
+        len(names),
+        len(sorts),
+        figsize=(WIDTH, 0.8 + 2.2 * len(names)),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
     )
     for line, name in zip(axes, names, strict=True):
         for ax, sort in zip(line, sorts, strict=True):
             some = rows[(rows["ruler"] == name) & (rows["sort"] == sort)]
             if some["score"].notna().any():
                 depth_profile(some, ax)
-            _towards_the_best(ax, rulers[name])
             ax.set(title=f"{rulers[name].title}: {SORTS[sort]}", xlabel="")
+        _towards_the_best(line[0], rulers[name])
         line[0].set_ylabel(rulers[name].scale.split(",")[0])
         for ax in line[1:]:
             ax.set_ylabel("")

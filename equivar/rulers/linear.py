@@ -13,16 +13,19 @@ from equivar.rulers.heldout import Tested, reading, tested
 from equivar.rulers.sums import Gram, Pairing
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the ridge, beside a variance of 1 of each channel
+LEAST = 0.1  # of the median deviation: no channel counts as varying less
 
 
 def linear(sums: Pairing) -> Reading:
     """How well a linear map over channels predicts `G` from `F` (Lenc and Vedaldi, CVPR 2015).
 
     Formula: W = C_gf (C_ff + a I)^-1, with the covariances over all cells of one half of the images
-    and channels of F scaled to variance 1; the score is the correlation of (W F)_c with G_c over
-    the cells of the other half, averaged over channels c and over both ways to choose the half. The
-    strength a of the ridge is the one, of `STRENGTHS`, that predicts best between two parts of the
-    fitting half. Lenc and Vedaldi learn W by gradient descent on the loss of the network that it is
+    and channels of F scaled to variance 1, but for those that hardly vary there: a channel that is
+    active in a few cells of one half and in many of the other would spoil every prediction, so none
+    counts as varying less than a tenth of the median channel. The score is the correlation of
+    (W F)_c with G_c over the cells of the other half, averaged over channels c and over both ways
+    to choose the half. The strength a of the ridge is the one, of `STRENGTHS`, that predicts best
+    between two parts of the fitting half. Lenc and Vedaldi learn W by gradient descent on the loss of the network that it is
     put into; the least squares fit here needs no labels.
 
     Range: -1 to 1; 1 where the channels of the turned image are linear mixtures of the turned
@@ -45,8 +48,8 @@ def images_needed(channels: int, cells: int, least: int) -> int:
 class Basis:
     """The principal axes of the channels of F over some folds, each channel scaled to variance 1.
 
-    inverse: 1 / the deviation of each channel, 0 where it is constant, (C,). values, vectors: of
-    the correlation matrix, in ascending order.
+    inverse: what each channel is scaled by, 0 where it is constant, (C,). values, vectors: of the
+    covariances of the scaled channels, in ascending order.
     """
 
     inverse: Tensor
@@ -59,7 +62,9 @@ def basis(gram: Gram, folds: Sequence[int]) -> Basis:
     key = "basis", tuple(folds)
     if key not in gram.kept:
         deviations = gram.deviations(folds)
-        inverse = torch.where(deviations > 0, 1 / deviations, 0)
+        own, varies = deviations * gram.units.scale, deviations > 0
+        least = LEAST * own[varies].median() if varies.any() else 1
+        inverse = torch.where(varies, gram.units.scale / own.clamp(min=least), 0)
         scaled = gram.covariance(folds) * inverse[:, None] * inverse
         values, vectors = torch.linalg.eigh(scaled)
         gram.kept[key] = Basis(inverse, values.clamp(min=0), vectors)

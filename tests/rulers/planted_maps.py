@@ -81,6 +81,7 @@ def wrong_partner(count, folds):
 def ridge(f, g, strength):
     """Weights and means that predict g from f, (n, C) each."""
     deviations = f.std(axis=0)
+    deviations = np.maximum(deviations, 0.1 * np.sort(deviations)[(len(deviations) - 1) // 2])
     x = (f - f.mean(axis=0)) / deviations
     gram = x.T @ x / len(x) + strength * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, x.T @ (g - g.mean(axis=0)) / len(x))

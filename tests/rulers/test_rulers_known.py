@@ -116,6 +116,31 @@ def test_fitted_rulers_are_what_their_formulas_give(ruler, plain, turns):
     assert 0.1 < value(table, ruler) < 0.9
 
 
+def test_a_channel_that_is_hardly_active_in_one_half_does_not_spoil_the_fit():
+    """It is scaled like the others would be, and not by what it is in that half."""
+
+    class Rare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(4)
+            self.conv = nn.Conv2d(3, 6, 3, padding=1)
+            self.layer = nn.Identity()
+
+        def forward(self, x):
+            maps = self.conv(x)
+            rare = torch.where(x[:, :1] > 3, x[:, :1], 1e-6 * x[:, :1])
+            return self.layer(torch.cat([maps, rare], dim=1))
+
+    images = noise_images(32, 6)
+    images[:16] = images[:16].clamp(max=2.5)
+    images[16:, 0, 0, 0] = 5
+    f, g = turned_pairs(lambda x: Rare()(x).detach(), images, 1)
+    score = value(compare(Rare(), ["linear"], images, layers=["layer"]), "linear")
+    assert score == pytest.approx(linear_score(f, g), abs=1e-3)
+    usual = linear_score(f[..., :6], g[..., :6])
+    assert 7 * score > 6 * usual - 0.3
+
+
 def test_variance_is_what_its_formula_gives():
     torch.manual_seed(4)
     model = nn.Sequential()
