@@ -25,8 +25,8 @@ def linear(sums: Pairing) -> Reading:
     counts as varying less than a tenth of the median channel. The score is the correlation of
     (W F)_c with G_c over the cells of the other half, averaged over channels c and over both ways
     to choose the half. The strength a of the ridge is the one, of `STRENGTHS`, that predicts best
-    between two parts of the fitting half. Lenc and Vedaldi learn W by gradient descent on the loss of the network that it is
-    put into; the least squares fit here needs no labels.
+    between two parts of the fitting half. Lenc and Vedaldi learn W by gradient descent on the loss
+    of the network that it is put into; the least squares fit here needs no labels.
 
     Range: -1 to 1; 1 where the channels of the turned image are linear mixtures of the turned
     channels, in whatever way they are mixed. Larger is more equivariant. Chance: the same, fitted
