@@ -11,17 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
 from equivar.chapters import c04_tasks, c05_augmentations
-from equivar.chapters.c13_rulers.judging import (
-    CHANNEL,
-    JOINT,
-    judged_by_rulers,
-    turned,
-)
+from equivar.chapters.c13_rulers.beside import agreement, blindness, gains, orders, seen
+from equivar.chapters.c13_rulers.judging import CHANNEL, judged_by_rulers, turned
 from equivar.chapters.c13_rulers.pictures import (
     CAN_NOT,
     ruler_agreement,
@@ -30,8 +25,7 @@ from equivar.chapters.c13_rulers.pictures import (
 )
 from equivar.chapters.c13_rulers.planted import planted
 from equivar.chapters.c13_rulers.ruled import Ruled, Timed
-from equivar.figures import Words, number
-from equivar.names import BEFORE_POOLING, SORTS, sort_of, unknown_name
+from equivar.names import BEFORE_POOLING, unknown_name
 from equivar.rulers import RULERS
 from equivar.runs import Measurement, Results, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained, of_row
@@ -42,7 +36,6 @@ from equivar.verdicts import (
     Claim,
     Sample,
     Verdict,
-    count_words,
     judge,
     kept,
     mean,
@@ -203,94 +196,6 @@ def claim_b15(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     return judge("B15", components, needs=NETWORKS_NEEDED)
 
 
-def gains(table: pd.DataFrame, column: str, sort: str) -> pd.DataFrame:
-    """What a linear map finds more than the best channel: trained networks by parts.
-
-    sort: of transformations. Layers that the linear map has no score of are left out.
-    """
-    rows = table[(table["state"] == "trained") & (table["kind"] == "equivariance")]
-    rows = rows[rows["transform"].map(sort_of) == sort]
-    place = ["sort", "network", "run", "layer", "part", "transform"]
-    rows = rows.assign(run=_run_of(rows))
-    wide = rows.pivot_table(index=place, columns="ruler", values=column, sort=False)
-    if not {"linear", JOINT} <= set(wide):
-        return pd.DataFrame(columns=list(BEFORE_POOLING), dtype=float)
-    gain = (wide["linear"] - wide[JOINT]).dropna()
-    parts = gain.groupby(["network", "part"], sort=False).mean().unstack("part")
-    return parts.reindex(columns=BEFORE_POOLING)
-
-
-def orders(table: pd.DataFrame, sort: str, among: str) -> pd.DataFrame:
-    """Rank correlations of the rulers: how alike they put layers or networks in order.
-
-    among: "layers" (of each trained network before pooling, then the mean over networks) or
-    "networks" (means before pooling, trained and untrained ones of a chapter, then the mean over
-    chapters). Rulers by rulers; NaN where there are fewer than four to put in order.
-    """
-    rows = _comparable(table[table["transform"].map(sort_of) == sort])
-    if among == "layers":
-        rows = rows[(rows["state"] == "trained") & rows["part"].isin(BEFORE_POOLING)]
-        wide = rows.pivot_table(index=["one", "layer"], columns="ruler", values="score")
-        found = [of.corr("spearman", 3) for _, of in wide.groupby("one") if len(of) > 3]
-    else:
-        rows = rows[rows["part"].isin(BEFORE_POOLING) | rows["ruler"].eq("consistency")]
-        wide = rows.pivot_table(index=["sort", "one"], columns="ruler", values="score")
-        found = [of.corr("spearman", 3) for _, of in wide.groupby("sort") if len(of) > 3]
-    names = [name for name in RULERS if name in set(table["ruler"])]
-    stacked = [one.reindex(index=names, columns=names) for one in found]
-    if not stacked:
-        return pd.DataFrame(np.nan, index=names, columns=names)
-    return pd.concat(stacked).groupby(level=0).mean().reindex(index=names, columns=names)
-
-
-def agreement(table: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    """`orders` of every sort of transformation there is, among layers and among networks."""
-    there = set(table["transform"].map(sort_of))
-    return {
-        (sort, among): orders(table, sort, among)
-        for sort in SORTS
-        if sort in there
-        for among in ("layers", "networks")
-    }
-
-
-def blindness(found: Results) -> pd.DataFrame:
-    """What each ruler sees and what it is blind to, with its cost beside `measure`."""
-    cost = found.tables["cost"].set_index("ruler")["ratio"] if "cost" in found.tables else {}
-    rows = {
-        one.title: {
-            "source": one.source,
-            "kinds": " and ".join(one.kinds),
-            "range, best": f"{one.range}, {one.best:g}",
-            "sees signs": one.signs,
-            "sees mixed channels": one.mixing,
-            "takes position codes": one.positions,
-            "labels": one.labels,
-            "extra forward passes": one.forwards,
-            "chance": one.chance,
-            "cost / measure": cost.get(name, np.nan),
-        }
-        for name, one in RULERS.items()
-        if name in set(found.tables["rulers"]["ruler"])
-    }
-    return pd.DataFrame(rows)
-
-
-def seen(found: Results) -> Words:
-    """What the panels show of the linear map beside the best channel, with its numbers."""
-    table, told = found.tables["rulers"], []
-    for sort, words in (("rotation", "turns"), ("shift", "shifts")):
-        parts = gains(table, SCORE, sort)
-        if parts.dropna(how="all").empty:
-            continue
-        means = ", ".join(number(value) for value in parts.mean())
-        told.append(
-            f"under {words}, over {count_words(len(parts), 'network')}, a linear map finds more "
-            f"than the best channel by {means} in the early, middle and late part"
-        )
-    return Words(_capital("; ".join(told)) + ".")
-
-
 def _residual(p: Parameters) -> list[Ruled]:
     transforms = [*p.turns, *p.shifts]
     found = []
@@ -382,21 +287,6 @@ def _with_twin(
     return [trained, untrained]
 
 
-def _comparable(table: pd.DataFrame) -> pd.DataFrame:
-    """One kind for each ruler, larger for more equivariant; `one` names a run."""
-    kinds = {name: one.kinds[-1] for name, one in RULERS.items()}
-    rows = table[table["kind"] == table["ruler"].map(kinds)]
-    one = rows["network"] + " " + _run_of(rows) + " " + rows["state"]
-    return rows.assign(score=turned(rows), one=one)
-
-
-def _run_of(rows: pd.DataFrame) -> pd.Series:
-    """What tells the runs of one network apart, as text."""
-    names = [name for name in ("task", "augment", "seed") if name in rows]
-    words = [rows[name].astype("string").fillna("") for name in names]
-    return sum(words[1:], words[0]) if words else pd.Series("", index=rows.index)
-
-
 def _sample(values: pd.Series) -> Sample:
     lacking = "" if len(values) > 1 else f"{len(values)} of them"
     return Sample(values.to_numpy(dtype=float), lacking)
@@ -404,7 +294,3 @@ def _sample(values: pd.Series) -> Sample:
 
 def _title(name: str) -> str:
     return name.replace("resnet", "ResNet-")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
