@@ -8,6 +8,8 @@ import inspect
 import pkgutil
 from pathlib import Path
 
+from pydantic import BaseModel
+
 
 def modules(package):
     """The package, the modules right below it, and the rooms of the chapters.
@@ -40,7 +42,9 @@ def section(module, seen):
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        if inspect.isclass(thing):
+        if of_pydantic(thing):  # its docstring names every field, in words
+            lines += [f".. autoclass:: {module.__name__}::{name}", "   :exclude-members:", ""]
+        elif inspect.isclass(thing):
             lines += [f".. autoclass:: {module.__name__}::{name}", "   :members:", ""]
         else:
             lines += [f".. autofunction:: {module.__name__}::{name}", ""]
@@ -59,6 +63,16 @@ def listing(package):
     return "\n".join(text)
 
 
+def of_pydantic(thing):
+    """Whether it is a class of checked parameters, whose types are long rules and no words."""
+    return inspect.isclass(thing) and issubclass(thing, BaseModel)
+
+
+def without_rules(_app, _what, _name, thing, _options, signature, returned):
+    """No signature for classes of checked parameters."""
+    return ("", None) if of_pydantic(thing) else (signature, returned)
+
+
 def write(app):
     target = Path(app.srcdir) / "book" / "_generated" / "api.inc"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,4 +81,5 @@ def write(app):
 
 def setup(app):
     app.connect("builder-inited", write)
+    app.connect("autodoc-process-signature", without_rules)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

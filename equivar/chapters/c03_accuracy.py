@@ -241,6 +241,25 @@ def rank_correlations(table: pd.DataFrame, column: str = SCORE) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def seen(ranks: pd.DataFrame) -> Words:
+    """What the correlations with accuracy come to, in a sentence for each sort of shift or turn."""
+    told = []
+    for transforms, words in SORTS.items():
+        of = ranks[(ranks["transforms"] == transforms) & (ranks["kind"] == "equivariance")]
+        parts = [
+            f"{number(row.rho)} [{number(row.low)}, {number(row.high)}] in the {row.part} part"
+            for row in of.itertuples()
+        ]
+        if parts:
+            told.append(f"For {words} equivariance it is {', '.join(parts)}.")
+    away = ranks[(ranks["low"] > 0) | (ranks["high"] < 0)]
+    return Words(
+        f"The correlation with accuracy, and its 95 % interval: {' '.join(told)} Of all "
+        f"{len(ranks)} correlations, those of invariance included, {len(away)} have an interval "
+        "without zero."
+    )
+
+
 def enough(fewer: pd.DataFrame) -> Words:
     """Whether there are enough images, in a sentence with its numbers."""
     rows = fewer[fewer["kind"] == "equivariance"]

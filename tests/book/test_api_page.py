@@ -7,10 +7,12 @@ import pytest
 from places import ROOT
 
 import equivar
+from equivar.chapters import c04_tasks
 from equivar.features import CellTracker
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+import api_listing
 import plain_docstrings
 
 
@@ -43,3 +45,13 @@ def test_examples_are_code():
     page = as_set(CellTracker.__doc__)
     assert ".. code-block:: python\n\n   with CellTracker(images) as tracker:" in page
     assert "```" not in page
+
+
+def test_checked_parameters_are_told_by_their_docstring_alone():
+    listed = api_listing.section(c04_tasks, set())
+    place = listed.index(f".. autoclass:: {c04_tasks.__name__}::Parameters")
+    assert "   :members:" not in listed[place : place + 2]
+    given = (None, "class", "", c04_tasks.Parameters, None, "(*, seeds: Annotated[...])", None)
+    assert api_listing.without_rules(*given) == ("", None)
+    given = (None, "function", "", c04_tasks.runs, None, "(p)", "list")
+    assert api_listing.without_rules(*given) == ("(p)", "list")

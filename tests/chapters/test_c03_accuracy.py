@@ -1,5 +1,6 @@
 """Chapters 03 and 07: networks of several architectures measured as runs, and their figures."""
 
+import pandas as pd
 import pytest
 
 from equivar.chapters import c03_accuracy, c07_architectures
@@ -130,3 +131,15 @@ def test_a_row_that_makes_no_sense_is_refused(change):
     rows = [PARAMETERS["networks"][0] | change, *PARAMETERS["networks"][1:]]
     with pytest.raises(ValueError, match=next(iter(change)) if "name" not in change else "two"):
         c03_accuracy.Parameters(**PARAMETERS | {"networks": rows})
+
+
+def test_correlations_in_words():
+    ranks = pd.DataFrame([
+        {"transforms": "shift", "kind": "equivariance", "part": "early", "rho": 0.9, "low": 0.5,
+         "high": 0.98},
+        {"transforms": "rotation", "kind": "invariance", "part": "late", "rho": 0.1, "low": -0.5,
+         "high": 0.6},
+    ])  # fmt: skip
+    said = c03_accuracy.seen(ranks)
+    assert "For translation equivariance it is 0.90 [0.50, 0.98] in the early part." in said
+    assert "Of all 2 correlations" in said and "1 have an interval without zero" in said

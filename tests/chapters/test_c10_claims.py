@@ -181,3 +181,12 @@ def test_only_the_papers_matching_counts():
 def test_a_missing_column_is_named(claim):
     with pytest.raises(ValueError, match="no column 'matching'"):
         claim(networks(1, 1).drop(columns="matching"))
+
+
+def test_shares_by_depth_in_words():
+    said = c10_orbits.seen(
+        table_of({name: {"first": (2, 0, 1), "late": (5, 0, 0)} for name in "ab"})
+    )
+    assert "over two networks" in said and "first, early, middle, late" in said
+    assert "channels in orbits 0.20, 0.00, 0.00, 0.00" in said
+    assert "fixed channels 0.10, 0.00, 0.00, 0.25" in said

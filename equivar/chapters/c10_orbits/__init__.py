@@ -31,6 +31,7 @@ from equivar.chapters.c10_orbits.searched import (
     filters_in,
     picture_along,
 )
+from equivar.figures import Words, number
 from equivar.orbits import FIRST, MATCHINGS, shares
 from equivar.orbits.decision import WEIGHTS
 from equivar.runs import Measurement, Results, Store, Stored, run_all
@@ -70,6 +71,7 @@ __all__ = [
     "picture_along",
     "planted_example",
     "runs",
+    "seen",
     "tables",
     "task_changes",
 ]
@@ -218,6 +220,24 @@ def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
     )
     verdict = directional(low, high, CLAIMS["B6"].smallest)
     return Verdict("B6", effect, low, high, verdict, reason, len(has), above=0)
+
+
+def seen(table: pd.DataFrame) -> Words:
+    """What the figure by depth shows, in means over networks."""
+    found = _shares(table, ["network"])
+    found = found[found["part"].isin(ANYWHERE)]
+    means = found.groupby(["kind", "part"], sort=False)["share"].mean().unstack("part")
+    means = means.reindex(columns=[part for part in ANYWHERE if part in means])
+    words = {"fixed": "fixed channels", "pair": "channels in pairs", "orbit": "channels in orbits"}
+    told = [
+        f"{words[kind]} {', '.join(number(share) for share in row)}"
+        for kind, row in means.reindex(words).dropna(how="all").fillna(0).iterrows()
+    ]
+    count = count_words(found["network"].nunique(), "network")
+    return Words(
+        f"Shares of channels, on average over {count}, in {', '.join(means.columns)} layers: "
+        f"{'; '.join(told)}."
+    )
 
 
 def task_changes(table: pd.DataFrame) -> pd.DataFrame:
