@@ -73,6 +73,18 @@ def test_what_the_chapter_draws_can_be_drawn(results):
     assert "linear map finds more" in c13_rulers.seen(results)
 
 
+def test_same_answers_are_told_by_network_and_sort_of_transformation():
+    rows = [
+        ("A", "rotation-90", 0.5, 0.1),
+        ("A", "rotation-180", 0.7, 0.1),
+        ("B", "shift-4", 1, 0.2),
+    ]
+    table = pd.DataFrame(rows, columns=["network", "transform", "score", "chance"])
+    found = c13_rulers.answers(table.assign(ruler="consistency", state="trained"))
+    assert found.loc["A", ("same answer", "rotation")] == pytest.approx(0.6)
+    assert found.loc["B", ("chance", "translation")] == 0.2
+
+
 def test_planted_networks_tell_the_rulers_apart():
     table = c13_rulers.planted(0)
     sees = [RULERS[name].title for name in ("linear", "cca")]

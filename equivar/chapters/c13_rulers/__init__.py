@@ -15,7 +15,14 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from equivar.chapters import c04_tasks, c05_augmentations
-from equivar.chapters.c13_rulers.beside import agreement, blindness, gains, orders, seen
+from equivar.chapters.c13_rulers.beside import (
+    agreement,
+    answers,
+    blindness,
+    gains,
+    orders,
+    seen,
+)
 from equivar.chapters.c13_rulers.judging import CHANNEL, judged_by_rulers, turned
 from equivar.chapters.c13_rulers.pictures import (
     CAN_NOT,
@@ -45,6 +52,7 @@ __all__ = [
     "CLAIMS",
     "Parameters",
     "agreement",
+    "answers",
     "blindness",
     "claim_b14",
     "claim_b15",

@@ -53,6 +53,17 @@ def orders(table: pd.DataFrame, sort: str, among: str) -> pd.DataFrame:
     return pd.concat(stacked).groupby(level=0).mean().reindex(index=names, columns=names)
 
 
+def answers(table: pd.DataFrame) -> pd.DataFrame:
+    """The share of same answers of trained networks, and what chance gives, by transformation.
+
+    Means over runs; networks by sorts of transformation.
+    """
+    rows = table[(table["ruler"] == "consistency") & (table["state"] == "trained")]
+    rows = rows.assign(transforms=rows["transform"].map(sort_of).map(SORTS))
+    means = rows.groupby(["network", "transforms"], sort=False)[["score", "chance"]].mean()
+    return means.rename(columns={"score": "same answer"}).unstack("transforms")
+
+
 def agreement(table: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     """`orders` of every sort of transformation there is, among layers and among networks."""
     there = set(table["transform"].map(sort_of))
