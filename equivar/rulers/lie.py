@@ -78,8 +78,8 @@ class LieError:
             self.origin = a.mean(dim=(0, 1, 2))
         a, b = ((z - self.origin).flatten(1, 2) for z in (a, b))
         for z in (a, b):
-            self.sums = self.sums + z.sum(dim=(0, 1), dtype=torch.float64)
-            self.squares = self.squares + z.square().sum(dim=(0, 1), dtype=torch.float64)
+            self.sums = self.sums + z.sum(dim=(0, 1)).double()
+            self.squares = self.squares + z.square().sum(dim=(0, 1)).double()
             self.cells += z.shape[0] * z.shape[1]
         for fold, some, *_ in self.folds.pieces(first, len(a)):
             self.right[fold] += _squared(a[some] - b[some])
@@ -120,4 +120,4 @@ class LieError:
 
 
 def _squared(difference: Tensor) -> float:
-    return difference.double().square().sum().item()
+    return difference.square().sum().item()

@@ -67,11 +67,11 @@ class Gram:
         self.next = first + len(x)
         for fold, some, *_ in self.folds.pieces(first, len(x)):
             self.cells[fold] += x[some].shape[0] * x.shape[1]
-            self.sums[fold] += x[some].sum(dim=(0, 1), dtype=torch.float64)
+            self.sums[fold] += x[some].sum(dim=(0, 1))
             if self.full:
                 self.products[fold] += summed_products(x[some], x[some])
             else:
-                self.squares[fold] += x[some].square().sum(dim=(0, 1), dtype=torch.float64)
+                self.squares[fold] += x[some].square().sum(dim=(0, 1))
 
     def mean(self, folds: Sequence[int]) -> Tensor:
         """The mean of each channel over some folds, (C,)."""

@@ -27,16 +27,14 @@ class Variance:
 
     def add(self, x: Tensor, y: Tensor, first: int):
         """Add the images first, first + 1, ..."""
-        moments = torch.stack(
-            [z.sum(dim=0, dtype=torch.float64) for z in (x, x.square(), y, y.square())]
-        )
+        moments = torch.stack([z.sum(dim=0) for z in (x, x.square(), y, y.square())]).double()
         self.moments = moments if self.moments is None else self.moments + moments
         self.images += len(x)
         for fold, some, *_ in self.folds.pieces(first, len(x)):
             self.cells[fold] += x[some].shape[0] * x.shape[1]
-            self.right[fold] += (x[some] - y[some]).abs().sum(dim=(0, 1), dtype=torch.float64)
+            self.right[fold] += (x[some] - y[some]).abs_().sum(dim=(0, 1))
         for fold, before, after in self.neighbours.pairs(x, y, first):
-            self.wrong[fold] += (before - after).abs().sum(dim=(0, 1), dtype=torch.float64)
+            self.wrong[fold] += (before - after).abs_().sum(dim=(0, 1))
 
     def reading(self) -> Reading:
         """The normalised variance of a layer (Quiroga et al. 2021, and their package tmeasures).
