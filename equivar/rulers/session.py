@@ -53,7 +53,7 @@ class RulerSession(Session):
         self.lies: dict[tuple[int, str], LieError] = {}
         self._grams: dict[tuple, Gram] = {}
         self._units: dict[int, Units] = {}
-        self._told: dict[int, Tensor] = {}  # F in units, of this chunk, for all turns
+        self._told: dict[tuple, Tensor] = {}  # F in units, of these images, for all turns
         self._answers: dict[object, list[Tensor]] = {}
         self._now: object = ...  # whose answers come next: None for the images as they are
         self._nudged = 0  # images of which small motions are done
@@ -151,13 +151,11 @@ class RulerSession(Session):
         f, g = self.comparisons[i, transform].pair(original, maps)
         if i not in self._units:
             self._units[i] = Units.of(original.maps)
-        units, turn = self._units[i], isinstance(transform, Rotation)
-        if turn and i in self._told and len(self._told[i]) == len(f):
-            x = self._told[i]
-        else:
-            x = units.told(f)
-            if turn:
-                self._told[i] = x
+        units, some = self._units[i], (i, first, len(f))
+        turn = isinstance(transform, Rotation)
+        x = self._told[some] if turn and some in self._told else units.told(f)
+        if turn:
+            self._told[some] = x
         y = units.told(g)
         if self.rulers & set(OF_SUMS):
             self._pairing(i, transform).add(x, y, first)

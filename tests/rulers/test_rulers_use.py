@@ -65,6 +65,19 @@ def test_the_batch_size_makes_no_difference():
     assert np.allclose(few[numbers], many[numbers], atol=1e-4, equal_nan=True)
 
 
+def test_it_goes_on_with_fewer_images_where_memory_runs_out():
+    class Hungry(Small):
+        def forward(self, x):
+            if len(x) > 6:
+                raise RuntimeError("can't allocate memory")
+            return super().forward(x)
+
+    with pytest.warns(UserWarning, match="out of memory"):
+        found = compare(Hungry(), batch_size=24)
+    numbers = ["score", "chance", "corrected"]
+    assert np.allclose(found[numbers], compare()[numbers], atol=1e-4, equal_nan=True)
+
+
 def test_images_may_come_in_batches():
     loader = DataLoader(TensorDataset(IMAGES, torch.zeros(24)), batch_size=7)
     listed = list(IMAGES.split(9))
