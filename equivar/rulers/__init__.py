@@ -2,9 +2,9 @@
 
     table = equivar.rulers.compare(model, images, equivar.rotations(), rulers=("channel", "linear"))
 
-`RULERS` says of each what it measures, on which scale, and from whom it is; the formulas stand with
-the functions: `equivar.measure` (channel), `channel.channel_dataset`, `linear.linear`, `cca.cca`,
-`variance.Variance.reading`, `lie.LieError.reading`, `consistency.consistency`.
+`RULERS` says of each what it measures, on which scale, and from whom it is; formula, range, chance
+and cost stand with `equivar.measure` (channel), `channel_dataset`, `linear`, `cca`,
+`Variance.reading`, `LieError.reading` and `consistency`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,28 @@ from equivar.measure import check_transforms, named_layers, original, parts_of, 
 from equivar.measure.comparison import Options, Transform
 from equivar.names import sort_of, unknown_name
 from equivar.rulers.about import CORRELATION, RULERS, Ruler, corrected
-from equivar.rulers.lie import MOTIONS
+from equivar.rulers.cca import cca
+from equivar.rulers.channel import channel_dataset
+from equivar.rulers.consistency import consistency
+from equivar.rulers.lie import MOTIONS, LieError
+from equivar.rulers.linear import linear
 from equivar.rulers.session import FITTED, RulerSession
+from equivar.rulers.variance import Variance
 
-__all__ = ["COLUMNS", "CORRELATION", "RULERS", "Ruler", "compare", "corrected"]
+__all__ = [
+    "COLUMNS",
+    "CORRELATION",
+    "RULERS",
+    "LieError",
+    "Ruler",
+    "Variance",
+    "cca",
+    "channel_dataset",
+    "compare",
+    "consistency",
+    "corrected",
+    "linear",
+]
 
 COLUMNS = [
     *("ruler", "layer", "index", "part", "transform", "kind"),
