@@ -6,6 +6,9 @@
 PROFILE ?= quick
 PYTHON  ?= python3
 JOBS    ?= 2
+N       ?= 3
+SEED    ?= 0
+ARCHIVE ?=
 
 MAKEFLAGS += --no-builtin-rules
 ifdef SCHEDULER
@@ -37,7 +40,7 @@ ifneq ($(words $(PROFILE)) $(filter $(PROFILES),$(PROFILE)),1 $(PROFILE))
 $(error $(shell "$(PYTHON)" -m equivar.names profile "$(PROFILE)" $(PROFILES)))
 endif
 
-.PHONY: help all setup run book pdf data results claims test check bench lock clean $(CHAPTERS)
+.PHONY: help all setup run book pdf data archive verify results claims test check bench lock clean $(CHAPTERS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -61,8 +64,14 @@ run: $(EXECUTED) ## the chapters of which something changed
 pdf: $(EXECUTED) | $(READY) ## the whole book as _build/PROFILE/book.pdf
 	@$(PY) tools/make_pdf.py --profile $(PROFILE)
 
-data: $(READY) ## the data sets and weights that the profile reads, fetched and verified
-	@$(PY) tools/get_data.py --profile $(PROFILE)
+data: $(READY) ## what the profile reads, fetched and verified; ARCHIVE=path takes it from there
+	@$(PY) tools/get_data.py --profile $(PROFILE) --archive "$(ARCHIVE)"
+
+archive: $(READY) ## what can not be fetched, the runs and the tables of PROFILE as one tar
+	@$(PY) tools/archive.py --profile $(PROFILE)
+
+verify: $(READY) ## N committed runs, drawn by SEED, made anew and compared
+	@$(PY) tools/verify.py --profile $(PROFILE) --runs $(N) --seed $(SEED)
 
 results: $(READY) ## tables of finished training runs, into data/results/PROFILE to be committed
 	@$(PY) tools/sweep.py --profile $(PROFILE) --publish

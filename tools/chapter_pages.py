@@ -80,7 +80,8 @@ def scale(values):
     for name, words in SCALE.items():
         value = values.get(name)
         if value and name not in idle:
-            told.append(words.format(len(value) if isinstance(value, list | dict) else value))
+            count = len(value) if isinstance(value, list | dict) else value
+            told.append(words.format(count).removesuffix("s" if count == 1 else " "))
     return "```{div} scale\n" + " · ".join(told) + "\n```\n"
 
 

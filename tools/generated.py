@@ -91,7 +91,8 @@ def findings(profiles):
             text += html(card(wording()[claim].words, told(ways)))
     own = [ways["worded"].verdict for claim, ways in found.items() if not claim.startswith("B")]
     paper = sum(not claim.startswith("B") for claim in wording())
-    text += f"\nOf the paper's {paper} claims this book judges {len(own)}: {counts(own)}.\n"
+    text += f"\nOf the paper's {paper} claims this book judges {len(own)}: {counts(own)}. Each is "
+    text += "taken from the best profile that judges it.\n"
     return text
 
 

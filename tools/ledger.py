@@ -41,8 +41,8 @@ HEADLINES = (  # a title, the claim that tells it, and what the paper finds
     (
         "Augmentation",
         "4.4a",
-        "It finds that random crops and RandAugment raise translation equivariance, and flips and "
-        "CutMix do not.",
+        "It finds that random crops and RandAugment raise translation equivariance from the middle "
+        "part on.",
     ),
     (
         "Capacity",

@@ -131,14 +131,15 @@ def seen(found: Mapping[str, ToyNetwork]) -> Words:
     turned = found["equivariant"].table
     own = turned[turned["kind"] == "invariance"].groupby("transform")["score"].mean()
     return Words(
-        f"Chance is high here: for invariance {number(chance.min())} to {number(chance.max())}. "
+        f"Chance is high here: for invariance {number(chance.min())} to {number(chance.max())}, by "
+        "layer and turn. "
         "These networks only blur, and a blurred picture with its object in the middle is a bright "
         "spot in the middle, whatever the object. Two such maps correlate by themselves. In the "
         f"equivariant network a channel's match with itself is {number(own['rotation-90'])} after "
-        f"a quarter turn and {number(own['rotation-180'])} after a half turn. A filter and its "
-        "turned copy both lack a corner: after a quarter turn the neighbouring one, after a half "
-        "turn the opposite one, which lies farther away by the square root of two. So the two see "
-        "parts of the image that lie farther apart, and have less in common."
+        f"a quarter turn and {number(own['rotation-180'])} after a half turn. Each filter lacks "
+        "one corner. A quarter turn moves the missing corner to a neighbouring corner, and a half "
+        "turn to the opposite one, which is farther away by the square root of two. So the filter "
+        "and its copy see parts of the image that lie farther apart, and have less in common."
     )
 
 

@@ -245,8 +245,9 @@ def seen(found: Results) -> Words:
         f"Equivariance in the early, middle and late part: {by_part(equal, TASKS, inside)}. In the "
         f"final part: {by_part(equal, TASKS, ['final'])}. Invariance before pooling is nowhere "
         f"above {number(own[inside].max().max())} in these means, and reaches {number(asked)} in "
-        "the final part of the task that asks for it. So channels do not stand still under a turn; "
-        "they change places, and the classifier makes the invariance. What chance alone would "
+        "the final part of the task that asks for it. So before pooling, channels do not stand "
+        "still under a turn; they change places, and most of the invariance comes with pooling and "
+        "the classifier. What chance alone would "
         f"score for equivariance, early and late: {by_part(chance, TASKS, ['early', 'late'])}."
     )
 

@@ -264,8 +264,9 @@ def zigzag(found: Results) -> Words:
         "The lines go up and down with the period of the stride. A map of stride 2 has a cell for "
         "every second pixel: a shift by two pixels moves it by one cell, and a shift by one falls "
         "between two. If the map were a smooth picture, reading it between its cells would do. It "
-        f"is not: {'; '.join(told)}. What is lost is what a strided layer has sampled too coarsely "
-        "to be read between its cells, the aliasing that {cite:t}`zhang2019` describe."
+        f"is not: {'; '.join(told)}. A strided layer samples its map too coarsely for reading "
+        "between cells. This is the aliasing that {cite:t}`zhang2019` describe. A shift by one "
+        "pixel is an exception where it moves a map by so little that nearly the same cell is read."
     )
 
 

@@ -109,8 +109,8 @@ def claim_4_5a(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     scores = Runs(table, "widening", column)
     fall = doubling(
         "the fall",
-        "with each doubling of the width translation equivariance before pooling falls (from {1} "
-        "in the narrowest networks to {0} in the widest)",
+        "the mean translation equivariance before pooling is {1} in the narrowest networks and {0} "
+        "in the widest; its fitted fall for each doubling of the width is",
         _by_width(scores, third),
         scale=-1,
         above=0,

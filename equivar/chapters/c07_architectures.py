@@ -284,7 +284,7 @@ def _beside_cnns(networks: Networks, name: str, transforms: str, part: str) -> C
     own = networks.score(name, *place)
     others = float(np.mean([networks.score(one, *place) for one in cnns])) if cnns else np.nan
     words = f"{part} {SORTS[transforms]} equivariance is {{0}} in {name} alone and {{1}} in the "
-    words += f"{len(cnns)} CNNs"
+    words += f"{len(cnns)} CNNs whose images were left out in the same groups"
     return contrast(f"{part} part", words, networks, terms, (own, others))
 
 
@@ -325,8 +325,8 @@ def seen(found: Compared) -> Words:
     return Words(
         ". ".join(one[:1].upper() + one[1:] for one in told)
         + ". A transformer adds a code of positions to its tokens. It is the same in all images, "
-        "matches itself in any two of them, and so raises what chance scores; corrected for chance "
-        "it counts for nothing."
+        "matches itself in any two of them, and where it is strong it raises what chance scores; "
+        "corrected for chance it counts for nothing."
     )
 
 

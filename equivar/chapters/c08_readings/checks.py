@@ -40,6 +40,9 @@ READINGS = {  # of each check, in the order in which they are drawn
 }
 
 
+VALUES = {"score": "equivariance", "corrected": "corrected equivariance", "chance": "chance"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checked(Derived):
     """One network under the four readings. sizes: sides of its images, in pixels."""
@@ -153,15 +156,21 @@ def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Fi
 
 
 def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words:
-    """By how much the last reading of a check differs from the first, in a sentence."""
+    """By how much the last reading of a check differs from the first, in a sentence.
+
+    Of sizes: an odd one from the even one.
+    """
     rows = checks[(checks["check"] == check) & (checks["kind"] == "equivariance")]
     readings = list(dict.fromkeys(rows["reading"]))
     wide = rows.pivot_table(index=["transforms", "part", "layer"], columns="reading", values=value)
-    change = wide[readings[-1]] - wide[readings[0]]
+    if check == "sizes":
+        readings.sort(key=lambda reading: int(reading.partition(" ")[0]) % 2)
+    first, other = readings[0], readings[-1]
+    change = wide[other] - wide[first]
     ends = change.index.get_level_values("part").isin(WITHOUT_CELLS)
     inside, last = change[~ends], change[ends]
     return Words(
-        f"From “{readings[0]}” to “{readings[-1]}” a layer before pooling changes by "
-        f"{inside.mean():+.3f} on average and by {number(inside.abs().max(), 3)} at most; Pool and "
-        f"Final change by {last.mean():+.3f} on average."
+        f"With “{other}” instead of “{first}” the {VALUES[value]} of a layer before pooling "
+        f"changes by {inside.mean():+.3f} on average and by {number(inside.abs().max(), 3)} at "
+        f"most; Pool and Final change by {last.mean():+.3f} on average."
     )

@@ -140,12 +140,12 @@ def orbit_shares(shares: pd.DataFrame, by: str = "network") -> Figure:
 def group_law(table: pd.DataFrame) -> Figure:
     """How often the maps of 180 and 270 degrees are the square and cube of the one of 90.
 
-    The share of cycles for which that holds of all members, by the cycle's weakest score: those
-    that are found, and those that are not. table: rows of `equivar.orbits`.
+    The share of pairs and orbits for which that holds of all members, by the cycle's weakest score:
+    those that are found, and those that are not. table: rows of `equivar.orbits`.
     """
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9), sharey=True)
     edges = np.linspace(0, 1, 11)
-    rows = table[table["kind"].isin(KINDS.values())]
+    rows = table[table["kind"].isin(["pair", "orbit"])]
     for ax, degrees in zip(axes, (180, 270), strict=True):
         holds = rows[f"law_{degrees}"] == 1
         for found, colour, words in (
