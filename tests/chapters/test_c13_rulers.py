@@ -187,6 +187,23 @@ def test_findings_keep_their_verdict_or_not(other, verdict, said):
     assert said in found.reason
 
 
+def test_what_a_ruler_settles_otherwise_is_told_with_its_reason():
+    table = pd.DataFrame(
+        [
+            ("4.3a", "channel", "supported", "one"),
+            ("4.3a", "linear", "supported", "two"),
+            ("4.3a", "lie", "contradicted", "three"),
+            ("4.3a", "variance", "can not", "four"),
+            ("4.4a", "channel", "not judged", "five"),
+            ("4.4a", "linear", "supported", "six"),
+        ],
+        columns=["claim", "ruler", "verdict", "reason"],
+    )
+    found = c13_rulers.differing(table)
+    assert list(found.index) == [("4.3a", "local equivariance error")]
+    assert list(found.iloc[0]) == ["supported", "contradicted", "three"]
+
+
 def gained(more, networks=4):
     """Rows where the linear map finds more by (early, middle, late)."""
     rng, tables = np.random.default_rng(0), []

@@ -23,7 +23,7 @@ from equivar.chapters.c13_rulers.beside import (
     orders,
     seen,
 )
-from equivar.chapters.c13_rulers.judging import CHANNEL, judged_by_rulers, turned
+from equivar.chapters.c13_rulers.judging import CHANNEL, differing, judged_by_rulers, turned
 from equivar.chapters.c13_rulers.pictures import (
     CAN_NOT,
     ruler_agreement,
@@ -57,6 +57,7 @@ __all__ = [
     "claim_b14",
     "claim_b15",
     "claims",
+    "differing",
     "gains",
     "judged_by_rulers",
     "orders",

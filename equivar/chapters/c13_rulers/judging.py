@@ -118,6 +118,20 @@ def _cannot(claim: str, ruler: str, column: str) -> Iterator[str]:
         yield "the ruler is not corrected for chance"
 
 
+def differing(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Where a ruler settles otherwise than the best channel: both verdicts, and the ruler's reason.
+
+    verdicts: rows of `judged_by_rulers`. Rows (claim, ruler).
+    """
+    able = verdicts[~verdicts["verdict"].isin([CAN_NOT, "not judged"])]
+    own = able[able["ruler"] == CHANNEL].set_index("claim")["verdict"]
+    others = able[able["ruler"] != CHANNEL].assign(own=lambda rows: rows["claim"].map(own))
+    others = others[others["own"].notna() & (others["own"] != others["verdict"])]
+    titles = others["ruler"].map({name: one.title for name, one in RULERS.items()})
+    others = others.assign(ruler=titles).set_index(["claim", "ruler"])
+    return others[["own", "verdict", "reason"]].rename(columns={"own": "by the best channel"})
+
+
 def as_measured(rows: pd.DataFrame, by_part: bool) -> pd.DataFrame:
     """Rows of one ruler as the claims read them, larger for more equivariant.
 
