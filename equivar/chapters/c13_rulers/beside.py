@@ -113,11 +113,15 @@ def seen(found: Results) -> Words:
 
 
 def _comparable(table: pd.DataFrame) -> pd.DataFrame:
-    """One kind for each ruler, larger for more equivariant; `one` names a run."""
+    """One kind for each ruler, larger for more equivariant; `one` names a run.
+
+    Same answers count above chance: an untrained network may give one answer to all images.
+    """
     kinds = {name: one.kinds[-1] for name, one in RULERS.items()}
     rows = table[table["kind"] == table["ruler"].map(kinds)]
     one = rows["network"] + " " + _run_of(rows) + " " + rows["state"]
-    return rows.assign(score=turned(rows), one=one)
+    score = turned(rows).where(rows["ruler"] != "consistency", rows["corrected"])
+    return rows.assign(score=score, one=one)
 
 
 def _run_of(rows: pd.DataFrame) -> pd.Series:
