@@ -169,16 +169,22 @@ def moving(found: Learned) -> Words:
     return Words("Averaged over runs, " + ", and ".join(told) + ".")
 
 
-def drawn_as_zero(found: Learned) -> pd.DataFrame:
+def drawn_as_zero(found: Learned) -> Words:
     """Which weights each architecture draws as zero, so that what they multiply is constant."""
     rows = found.summary.dropna(subset="drawn_as_zero").drop_duplicates("network")
-    rows = rows[rows["drawn_as_zero"] != ""].set_index("network")
-    return rows["drawn_as_zero"].map(_shortened).to_frame("weights drawn as zero")
+    rows = rows[rows["drawn_as_zero"] != ""]
+    if rows.empty:
+        return Words("None of the architectures above draws a weight as zero.")
+    told = zip(rows["network"], rows["drawn_as_zero"].map(_shortened), strict=True)
+    return Words(
+        "Drawn as zero are " + "; ".join(f"in {name} {names}" for name, names in told) + "."
+    )
 
 
 def _shortened(names: str) -> str:
-    several = names.split(", ")
-    return f"{len(several)}: {', '.join(several[:3])}" + (", ..." if several[3:] else "")
+    several = [f"`{name}`" for name in names.split(", ")]
+    more = f" and {len(several) - 3} more" if several[3:] else ""
+    return ", ".join(several[:3]) + more
 
 
 def _labelled(found: Results, name: str) -> pd.DataFrame:
