@@ -18,6 +18,7 @@ _HOMES = {
     "orbits": "equivar.orbits",
     "rotations": "equivar.transforms",
     "summarise": "equivar.measure",
+    "symmetrise": "equivar.priors",
 }
 _MODULES = ("rulers",)
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "rotations",
     "rulers",
     "summarise",
+    "symmetrise",
 ]
 
 

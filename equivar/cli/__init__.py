@@ -1,4 +1,4 @@
-"""The command line: `python -m equivar measure ...`, `layers`, `orbits` and `runs ...`."""
+"""The command line: `python -m equivar measure`, `layers`, `orbits`, `symmetrise` and `runs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from equivar.cli import measuring, orbits, runs
+from equivar.cli import measuring, orbits, runs, symmetrising
 from equivar.cli.measuring import EXAMPLES
 from equivar.features.defaults import UnknownStructure
 from equivar.networks.errors import at_fault, first_line
@@ -48,8 +48,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="measure | layers | orbits | runs")
+    commands = parser.add_subparsers(
+        required=True, metavar="measure | layers | orbits | symmetrise | runs"
+    )
     measuring.add_commands(commands)
     orbits.add_command(commands)
+    symmetrising.add_command(commands)
     runs.add_command(commands)
     return parser

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from equivar.features.cells import Layout
 from equivar.features.maps import MapShape, Tokens, read_shape
+from equivar.features.replacing import changed_at, giving
 from equivar.features.tracker import CellTracker
 from equivar.names import near_names
 
-Consumer = Callable[[int, Tensor], None]
+Consumer = Callable[[int, Tensor], Tensor | None]
 _SHOWN = 3  # layers in a call that a message suggests
 
 
@@ -46,15 +47,27 @@ class Slot:
     outputs: tuple[Output, ...] = ()  # of the last call with the first images
     last: int = 0  # when that was, among all calls
 
+    @property
+    def key(self) -> tuple:
+        """The key of the item that the suffix names; empty where it is the whole output."""
+        if self.suffix in ("", "input"):
+            return ()
+        return (int(self.suffix) if self.suffix.isdigit() else self.suffix,)
+
+    @property
+    def computed_once(self) -> bool:
+        """Whether the layer is all that its module gives, in a single call of Python code."""
+        whole = self.suffix == "" and self.path == ()
+        return whole and self.expected == 1 and not isinstance(self.module, torch.jit.ScriptModule)
+
     def item(self, output):
         """What the suffix names; ValueError where the output has no such item."""
-        if self.suffix in ("", "input"):
-            return output
-        key = int(self.suffix) if self.suffix.isdigit() else self.suffix
-        try:
-            return output[key]
-        except (LookupError, TypeError):
-            raise ValueError(f"layer {self.name!r}: the output has no item {key!r}") from None
+        for key in self.key:
+            try:
+                return output[key]
+            except (LookupError, TypeError):
+                raise ValueError(f"layer {self.name!r}: the output has no item {key!r}") from None
+        return output
 
 
 class Layers:
@@ -145,14 +158,11 @@ class Layers:
     def run(self, images: Tensor, consume: Consumer):
         """Run one forward pass, inside which `consume(i, output)` is called once for each layer.
 
-        The output may change as soon as `consume` returns. Raises ValueError for a layer that is
-        called more or fewer times than with the first images.
+        The output may change as soon as `consume` returns. A tensor that it returns takes the place
+        of the output. Returns the model's answer. Raises ValueError for a layer that is called more
+        or fewer times than with the first images.
         """
-        for slot in self._slots:
-            slot.calls = 0
-        self._consume = consume
-        with torch.no_grad():
-            self.model(images)
+        answer = self._forward(images, consume)
         for slot in self._slots:
             if slot.index is not None and slot.calls != slot.expected:
                 raise ValueError(
@@ -160,6 +170,31 @@ class Layers:
                     f"and {slot.calls} times for others: its last call is not the same layer for "
                     "all of them"
                 )
+        return answer
+
+    def rerun(self, images: Tensor, i: int, output: Tensor, known: Mapping[int, Tensor]):
+        """The model's answer to the images, where layer i gives another `output`.
+
+        known: outputs of layers for the same images. Those of them that are called before layer i
+        are not computed again, where a module gives them as they are.
+        """
+        stubs = {}
+        for j in self.order[: self.order.index(i) + 1]:
+            slot = next(slot for slot in self._slots if slot.index == j)
+            if (j == i or j in known) and slot.computed_once:
+                stubs[slot.module] = output if j == i else known[j]
+        given = any(slot.index == i and slot.module in stubs for slot in self._slots)
+        # a copy, as above: what follows may write into it
+        consume = None if given else lambda j, _: output.clone() if j == i else None
+        with giving(stubs):
+            return self._forward(images, consume)
+
+    def _forward(self, images: Tensor, consume: Consumer | None):
+        for slot in self._slots:
+            slot.calls = 0
+        self._consume = consume
+        with torch.no_grad():
+            return self.model(images)
 
     def _read(self, images: Tensor, dense: bool) -> list[Tensor]:
         """Which tensor each layer means, and its shape; what is left out, in lenient mode."""
@@ -256,7 +291,7 @@ class Layers:
     def _output(self, slot: Slot):
         def hook(module, args, output):
             """Pass on the output of the module."""
-            self._pass_on(slot, output)
+            return self._pass_on(slot, output)
 
         return hook
 
@@ -264,21 +299,30 @@ class Layers:
         def hook(module, args, kwargs):
             """Pass on the first argument of the module."""
             inputs = [*args, *kwargs.values()]
-            self._pass_on(slot, inputs[0] if inputs else None)
+            changed = self._pass_on(slot, inputs[0] if inputs else None)
+            if changed is None:
+                return None
+            if args:
+                return (changed, *args[1:]), kwargs
+            return args, {**kwargs, next(iter(kwargs)): changed}
 
         return hook
 
-    def _pass_on(self, slot: Slot, output) -> None:
+    def _pass_on(self, slot: Slot, output):
+        """Hand the output over; what is to take its place, None where it stays."""
         slot.calls += 1
         if self._keep:
             with _ordinary():
                 self._keep(slot, output)
-        elif slot.index is not None and slot.calls == slot.expected:
-            output = slot.item(output)
+        elif self._consume and slot.index is not None and slot.calls == slot.expected:
+            values = slot.item(output)
             for key in slot.path:
-                output = output[key]
+                values = values[key]
             with _ordinary():
-                self._consume(slot.index, output.clone() if output.is_inference() else output)
+                values = values.clone() if values.is_inference() else values
+                changed = self._consume(slot.index, values)
+            return None if changed is None else changed_at(output, slot.key + slot.path, changed)
+        return None
 
 
 @contextmanager

@@ -15,6 +15,14 @@ from torch import Tensor
 from equivar.features.cells import BATCH, COLUMN, ROW, SPATIAL, UNKNOWN, Dim, Layout
 from equivar.features.grid import Grid
 
+CHANNELS = {  # where the channels of each form stand
+    "channels first": 1,
+    "channels last": 3,
+    "tokens": 2,
+    "tokens last": 1,
+    "tokens first": 2,
+    "vector": 1,
+}
 TOKENS = {"tokens": (0, 1, 2), "tokens last": (0, 2, 1), "tokens first": (1, 0, 2)}
 
 
@@ -72,6 +80,22 @@ class MapShape:
         grid = self.grid.turned() if turned else self.grid
         cells = output[:, self.prefix : self.prefix + grid.cells]
         return cells.unflatten(1, (grid.height, grid.width))
+
+    @property
+    def channel_dim(self) -> int:
+        """Which dimension of the output its channels are."""
+        return CHANNELS[self.form]
+
+    @property
+    def image_dim(self) -> int:
+        """Which dimension of the output its images are."""
+        return 1 if self.form == "tokens first" else 0
+
+    def with_maps(self, output: Tensor, maps: Tensor) -> Tensor:
+        """A copy of the output whose cells hold these maps (B, H, W, C); other tokens stay."""
+        changed = output.clone()
+        self.maps(changed).copy_(maps)
+        return changed
 
 
 def read_shape(

@@ -205,10 +205,7 @@ def run_session(
     told = {name: part for name, part in named.items() if isinstance(part, Tokens)}
     ends = [name for name, part in named.items() if part in WITHOUT_CELLS]
     with (
-        torch.inference_mode(False),  # what is made here is written to, whoever calls
-        torch.no_grad(),
-        _as_written(),
-        _evaluating(model, device) as (place, dtype),
+        ready(model, device) as (place, dtype),
         Layers(model, list(named), told, lenient, ends) as hooked,
         tqdm(
             total=total and total * ((len(transforms) + 1) * passes + more),
@@ -334,6 +331,21 @@ def check_transforms(transforms) -> list[Transform]:
     if len(set(transforms)) < len(transforms):
         raise ValueError(f"a transformation is given twice: {[t.name for t in transforms]}")
     return transforms
+
+
+@contextmanager
+def ready(model: nn.Module, device: torch.device | str | None):
+    """The model ready for passes: as written, in eval mode, on the device, without gradients.
+
+    Yields the device and the precision of its weights. Everything is restored afterwards.
+    """
+    with (
+        torch.inference_mode(False),  # what is made here is written to, whoever calls
+        torch.no_grad(),
+        _as_written(),
+        _evaluating(model, device) as place,
+    ):
+        yield place
 
 
 def _as_written():

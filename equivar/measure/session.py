@@ -174,7 +174,7 @@ class Session:
                     self._add(i, transform, originals[i], maps, first)
                 finished.add(i)  # not again, should a later layer run out of memory
 
-        if self._attempt(lambda: self.layers.run(moved, consume) or True, len(chunk)):
+        if self._attempt(lambda: (self.layers.run(moved, consume),), len(chunk)):
             self.advance(len(chunk))
             return
         half, skip = len(chunk) // 2, frozenset(finished)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 
 from torch import Tensor, nn
+
+from equivar.networks.tied import TiedBatchNorm2d, TiedConv2d
+
+LAYERS = 7
 
 
 class CNN7(nn.Module):
@@ -14,21 +19,35 @@ class CNN7(nn.Module):
     3x3 kernels throughout and global average pooling. With `padding=0`, images of 28 x 28 pixels
     thus become maps of 26, 24 (pooled to 12), 10, 8, 6, 4 and 2 cells a side; with `padding=1`,
     maps of 28, 28 (pooled to 14) and then always 14 cells. Images need at least 26 pixels a side,
-    or 2 with `padding=1`. Raises ValueError for another padding.
+    or 2 with `padding=1`. tied: the numbers of layers, from 0, whose weights are shared over the
+    four quarter turns, with as many maps (`equivar.networks.tied`). Raises ValueError for another
+    padding or layer, and for a width that is not a multiple of 4 where layers are tied.
 
     Modules: `layers.0` to `layers.6` (each ends in ReLU), `maxpool`, `pool` and `linear`. Images
     (B, in_channels, H, W) -> logits (B, num_classes).
     """
 
     def __init__(
-        self, num_classes: int = 10, in_channels: int = 1, width: int = 20, padding: int = 0
+        self,
+        num_classes: int = 10,
+        in_channels: int = 1,
+        width: int = 20,
+        padding: int = 0,
+        tied: Collection[int] = (),
     ) -> None:
         super().__init__()
         if padding not in (0, 1):
             raise ValueError(f"padding is {padding}: cnn7 is defined for 0 and 1")
+        if not set(tied) <= set(range(LAYERS)):
+            raise ValueError(f"tied is {list(tied)}: cnn7 has layers 0 to {LAYERS - 1}")
         self.least_side = 2 if padding else 26
-        inputs = [in_channels] + [width] * 6
-        self.layers = nn.ModuleList(_layer(channels, width, padding) for channels in inputs)
+        inputs = [in_channels] + [width] * (LAYERS - 1)
+        self.layers = nn.ModuleList(
+            _tied(channels, width, padding, lifting=depth - 1 not in tied)
+            if depth in tied
+            else _layer(channels, width, padding)
+            for depth, channels in enumerate(inputs)
+        )
         self.maxpool = nn.MaxPool2d(2)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.linear = nn.Linear(width, num_classes)
@@ -54,6 +73,16 @@ def _layer(inputs: int, outputs: int, padding: int) -> nn.Sequential:
         OrderedDict(
             conv=nn.Conv2d(inputs, outputs, 3, padding=padding, bias=False),
             bn=nn.BatchNorm2d(outputs),
+            relu=nn.ReLU(),
+        )
+    )
+
+
+def _tied(inputs: int, outputs: int, padding: int, lifting: bool) -> nn.Sequential:
+    return nn.Sequential(
+        OrderedDict(
+            conv=TiedConv2d(inputs, outputs, 3, padding, lifting),
+            bn=TiedBatchNorm2d(outputs),
             relu=nn.ReLU(),
         )
     )

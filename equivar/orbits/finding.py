@@ -117,7 +117,7 @@ def orbits(
     rows = []
     for i, (name, part) in enumerate(zip(names, parts_of(named, session.layers), strict=True)):
         shape = session.layers.shapes[i]
-        scores = _scores(session, i) if shape.spatial else None
+        scores = layer_scores(session, i) if shape.spatial else None
         live = 0 if scores is None else len(scores.live())
         if live < LEAST_CHANNELS:
             left_out[name] = _reason(shape, live)
@@ -139,8 +139,8 @@ def orbits(
     return table
 
 
-def _scores(session: Session, i: int) -> LayerScores:
-    """The channel-by-channel scores of a layer."""
+def layer_scores(session: Session, i: int) -> LayerScores:
+    """The channel-by-channel scores of a layer, of a session of the three quarter turns."""
     comparisons = {k: session.comparisons[i, Rotation(k)] for k in TURNS}
     one = comparisons[1]
     halves = (one.similarities(one.groups[half::2], LEAST_SCORED // 2) for half in (0, 1))
