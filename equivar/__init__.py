@@ -20,6 +20,7 @@ _HOMES = {
     "summarise": "equivar.measure",
     "symmetrise": "equivar.priors",
 }
+_MODULES = ("rulers",)
 __all__ = [
     "Rotation",
     "Shift",
@@ -29,6 +30,7 @@ __all__ = [
     "measure",
     "orbits",
     "rotations",
+    "rulers",
     "summarise",
     "symmetrise",
 ]
@@ -49,6 +51,8 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str):
+    if name in _MODULES:
+        return import_module(f"equivar.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(_HOMES[name]), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from equivar.figures import WIDTH, bare
 from equivar.measure import measure, summarise
 from equivar.names import KINDS, sort_of
 from equivar.networks import Network
+from equivar.rulers import COLUMNS, compare
 from equivar.runs.parameters import ChapterParameters, Count, Images, Seed
 from equivar.similarity import pairwise
 from equivar.transforms import Rotation, Shift, parse_transforms
@@ -41,8 +43,9 @@ class Parameters(ChapterParameters):
     `equivar.data`, or "" for the embedded one; count: how many of them; size: pixels a
     side, 0 for the network's own. transforms: as `equivar.transforms.parse_transforms` reads
     them; layers: by name, none for the network's own blocks. match: as in `equivar.measure`.
-    shown: the number of the image whose maps are drawn, shown_layer: of which layer ("": the
-    first of the middle part), pairs: how many channels of either sort.
+    rulers: of `equivar.rulers`, by which it is measured as well. shown: the number of the image
+    whose maps are drawn, shown_layer: of which layer ("": the first of the middle part), pairs: how
+    many channels of either sort.
     """
 
     network: str
@@ -54,6 +57,7 @@ class Parameters(ChapterParameters):
     transforms: tuple[str, ...]
     layers: tuple[str, ...]
     match: str
+    rulers: tuple[str, ...]
     batch_size: Count
     shown: Annotated[int, Field(ge=0, strict=True)]
     shown_layer: str
@@ -91,9 +95,15 @@ class Examples:
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """The scores, what was measured in words, and channels to look at."""
+    """The scores, those of other rulers, what was measured in words, and channels to look at.
+
+    ruled: rows of `equivar.rulers.compare`, empty where no rulers are named. notes: what is to be
+    said of them.
+    """
 
     table: pd.DataFrame
+    ruled: pd.DataFrame
+    notes: list[str]
     examples: Examples
     facts: pd.Series
 
@@ -111,6 +121,7 @@ def tables(p: Parameters) -> OwnNetwork:
     transforms = parse_transforms(p.transforms)
     options = {"layers": list(p.layers) or None, "match": p.match, "device": networks.fastest()}
     table = measured(network, images, transforms, **options)
+    ruled, notes = _ruled(p, network, images, transforms)
     layer = p.shown_layer or first_of_middle(table)
     examples = look(network, images, layer, transforms[0], p.shown, p.pairs)
     facts = {
@@ -123,7 +134,24 @@ def tables(p: Parameters) -> OwnNetwork:
         "image shown": p.shown,
         "layer shown": layer,
     }
-    return OwnNetwork(table, examples, pd.Series(facts, name=""))
+    return OwnNetwork(table, ruled, notes, examples, pd.Series(facts, name=""))
+
+
+def _ruled(p: Parameters, network: Network, images, transforms) -> tuple[pd.DataFrame, list[str]]:
+    """The table of the rulers that the parameters name, and what it warns of."""
+    if not p.rulers:
+        return pd.DataFrame(columns=COLUMNS), []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        table = by_rulers(
+            network,
+            images,
+            transforms,
+            rulers=p.rulers,
+            layers=list(p.layers) or None,
+            device=networks.fastest(),
+        )
+    return table, [str(one.message) for one in told]
 
 
 def claims(found: OwnNetwork, p: Parameters) -> list[Verdict]:
@@ -141,6 +169,23 @@ def measured(
     networks.check(network)
     network = network.on(images)
     table = measure(network.model, images, transforms, **options)
+    return _with_origin(table, network, images, transforms)
+
+
+def by_rulers(
+    network: Network,
+    images: FolderImages | DatasetImages,
+    transforms: Sequence[Rotation | Shift],
+    **options: object,
+) -> pd.DataFrame:
+    """`equivar.rulers.compare`, with the same in `attrs`; `options` are its."""
+    networks.check(network)
+    network = network.on(images)
+    table = compare(network.model, images, transforms, **options)
+    return _with_origin(table, network, images, transforms)
+
+
+def _with_origin(table: pd.DataFrame, network: Network, images, transforms) -> pd.DataFrame:
     packages = ("timm", "torchvision", "numpy")
     table.attrs |= {
         "network": network.name,
@@ -152,7 +197,7 @@ def measured(
         "images_chosen": len(images.dataset),
         "images_skipped": [str(path) for path in images.skipped],
         "layers": list(dict.fromkeys(table["layer"])),
-        "versions": table.attrs["versions"] | {name: version(name) for name in packages},
+        "versions": table.attrs.get("versions", {}) | {name: version(name) for name in packages},
     }
     return table
 
@@ -173,6 +218,16 @@ def by_part(table: pd.DataFrame) -> pd.DataFrame:
     columns.remove(("excess", "invariance"))
     wide = wide.loc[sorted(order, key=lambda row: row[0]), columns].swaplevel(axis=1)
     return wide.rename_axis(columns=(None, None)).astype(float)
+
+
+def by_ruler(table: pd.DataFrame) -> pd.DataFrame:
+    """Means by ruler, sort of transformation, kind and part: score, chance, corrected."""
+    rows = table.assign(transforms=table["transform"].map(sort_of) + "s")
+    by = ["ruler", "transforms", "kind", "part"]
+    means = rows.groupby(by, sort=False)[["score", "chance", "corrected"]].mean()
+    first = {name: number for number, name in enumerate(dict.fromkeys(table["ruler"]))}
+    order = sorted(range(len(means)), key=lambda i: (first[means.index[i][0]], means.index[i][1]))
+    return means.iloc[order]
 
 
 def first_of_middle(table: pd.DataFrame) -> str:

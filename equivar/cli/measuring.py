@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 
 from equivar import figures, networks
 from equivar.chapters import c09_own
@@ -25,9 +26,11 @@ from equivar.cli.arguments import (
 from equivar.features import Layers, default_layers
 from equivar.features.defaults import UnknownStructure
 from equivar.measure import CHOICES, parts_of
-from equivar.names import WITHOUT_CELLS
+from equivar.names import WITHOUT_CELLS, unknown_name
+from equivar.rulers import RULERS
 from equivar.transforms import parse_transforms
 
+OF_RULERS = ("border", "subpixel")  # options that all rulers take
 EXAMPLES = """examples:
   python -m equivar measure timm:resnet18 --images photos --count 200 --out profile.csv
   python -m equivar measure torchvision:squeezenet1_1 --weights squeezenet1_1.safetensors \\
@@ -36,6 +39,7 @@ EXAMPLES = """examples:
       --layers body.0 body.1 head
   python -m equivar measure timm:mobilenetv2_100 --weights mobilenetv2.safetensors \\
       --option pad_type=same --option bn_eps=0.001
+  python -m equivar measure timm:resnet18 --images photos --ruler linear channel-dataset
   python -m equivar layers timm:resnet18
 
 networks:
@@ -49,13 +53,17 @@ networks:
 def _measure(arguments: argparse.Namespace):
     targets = targets_of(arguments)
     check_device(arguments.device)
+    _check_rulers(arguments)
     transforms = parse_transforms(arguments.transforms)
     network = network_of(arguments)
     images = images_of(arguments, network)
     if not arguments.quiet:
         say_what(network, images)
-    options = {name: getattr(arguments, name) for name in CHOICES}
-    table = c09_own.measured(
+    measured, options, summed = c09_own.measured, CHOICES, c09_own.by_part
+    if arguments.ruler:
+        measured, options, summed = c09_own.by_rulers, OF_RULERS, c09_own.by_ruler
+    options = {name: getattr(arguments, name) for name in options}
+    table = measured(
         network,
         images,
         transforms,
@@ -64,15 +72,34 @@ def _measure(arguments: argparse.Namespace):
         device=arguments.device,
         progress=not arguments.quiet,
         **options,
+        **({"rulers": arguments.ruler} if arguments.ruler else {}),
     )
-    profile = partial(figures.network_profile, table, table.attrs["network"])
+    profile = partial(_profile, table, bool(arguments.ruler))
     write(table, targets, {"plot": profile})
     if not arguments.quiet:
-        print(c09_own.by_part(table).to_string(float_format="%.3f", na_rep="-"))
+        print(summed(table).to_string(float_format="%.3f", na_rep="-"))
     if images.skipped:
         shown = ", ".join(path.name for path in list(images.skipped)[:5])
         more = ", ..." if len(images.skipped) > 5 else ""
         print(f"skipped {len(images.skipped)} unreadable: {shown}{more}", file=sys.stderr)
+
+
+def _check_rulers(arguments: argparse.Namespace):
+    """ValueError: an option of the measure that the other rulers do not take, or no such ruler."""
+    if not arguments.ruler:
+        return
+    for name in arguments.ruler:
+        if name not in RULERS:
+            raise unknown_name("ruler", name, RULERS)
+    for name, choices in CHOICES.items():
+        if name not in OF_RULERS and getattr(arguments, name) != choices[0]:
+            raise ValueError(f"--{name} is of the measure alone: leave it or --ruler out")
+
+
+def _profile(table: pd.DataFrame, ruled: bool) -> Figure:
+    if ruled:
+        return figures.ruler_profile(table, RULERS, table.attrs["network"])
+    return figures.network_profile(table, table.attrs["network"])
 
 
 def _layers(arguments: argparse.Namespace):
@@ -133,6 +160,13 @@ def _measure_arguments(parser: argparse.ArgumentParser):
     add("--layers", nargs="+", metavar="NAME", help="default: the network's own blocks")
     for name, choices in CHOICES.items():
         add(f"--{name}", choices=choices, default=choices[0], help=f"default {choices[0]}")
+    add(
+        "--ruler",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"other rulers in place of the measure: {', '.join(RULERS)}",
+    )
     add("--out", type=Path, metavar="FILE.csv", help="the table; settings go to FILE.json")
     add("--plot", type=Path, metavar="FILE.png", help="the layer profile (.png, .pdf, .svg)")
     add("--quiet", action="store_true", help="neither progress nor table")  # fmt: skip

@@ -6,6 +6,7 @@ into Axes that it is given, or makes a figure of them and returns it. Nothing he
 
 from equivar.figures.numbers import numbers
 from equivar.figures.profile import depth_profile, network_profile
+from equivar.figures.rulers import ruler_profile
 from equivar.figures.runs import (
     accuracies,
     half_interval,
@@ -45,6 +46,7 @@ __all__ = [
     "number",
     "numbers",
     "part_scores",
+    "ruler_profile",
     "shared_legend",
     "shift_scores",
     "signed_image",

@@ -3,7 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 
@@ -145,7 +145,7 @@ def measure(
     Cost: N x (T + 1) images pass through the network for N images and T transformations.
     """
     options = Options(similarity, over, match, border, subpixel, sign, common, chance)
-    transforms = _check_transforms(transforms)
+    transforms = check_transforms(transforms)
     model = original(model)
     named = named_layers(model, layers)
     session = run_session(
@@ -187,12 +187,15 @@ def run_session(
     max_memory: int,
     progress: bool,
     lenient: bool = False,
+    session: Callable[..., Session] = Session,
+    more: int = 0,
 ) -> Session:
     """Pass the images through the network, with the arguments of `measure`.
 
     named: the layers, as `named_layers` gives them; lenient: nobody named them, so that those that
     can not be read are left out. The `comparisons` of the session that is returned hold the sums of
-    each layer and transformation. Raises ValueError and TypeError as `measure` does.
+    each layer and transformation. session: what makes it; more: how many forward passes of each
+    image it makes besides. Raises ValueError and TypeError as `measure` does.
     """
     _check_options(options, batch_size, max_memory)
     check_images(images)
@@ -205,22 +208,22 @@ def run_session(
         ready(model, device) as (place, dtype),
         Layers(model, list(named), told, lenient, ends) as hooked,
         tqdm(
-            total=total and total * (len(transforms) + 1) * passes,
+            total=total and total * ((len(transforms) + 1) * passes + more),
             desc=f"measuring {type(model).__name__}",
             unit="img",
             disable=not progress,
         ) as bar,
     ):
         limits = Limits(batch_size, max_memory, place, dtype)
-        session = Session(hooked, images, transforms, options, limits, bar.update)
-        session.run()
-    if total not in (None, session.count):
+        made = session(hooked, images, transforms, options, limits, bar.update)
+        made.run()
+    if total not in (None, made.count):
         warnings.warn(
-            f"the images were said to be {total}, but there were {session.count}: standard errors "
+            f"the images were said to be {total}, but there were {made.count}: standard errors "
             "may be missing",
             stacklevel=3,
         )
-    return session
+    return made
 
 
 def _rows(session: Session, results: Results, names: list[str], parts: list[str]):
@@ -310,7 +313,8 @@ def _check_options(options: Options, batch_size: int, max_memory: int):
             raise ValueError(f"{name}={value!r}: should be at least 1")
 
 
-def _check_transforms(transforms) -> list[Transform]:
+def check_transforms(transforms) -> list[Transform]:
+    """The transformations of a list or a text. ValueError, TypeError: as in `measure`."""
     if isinstance(transforms, str):
         return parse_transforms(transforms)
     transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)

@@ -105,11 +105,10 @@ class Comparison:
 
         `first` is the number of the first image. Raises NotFiniteError for NaN and infinity.
         """
-        g, order = self._compared(moved), self._order(moved.device)
         if not self.per_image:
-            g = g if order is None else g.index_select(1, order.cells)
-            self._add_jointly(original, g, first)
+            self._add_jointly(*self.pair(original, moved), first)
             return
+        g, order = self._compared(moved), self._order(moved.device)
         if isinstance(self.transform, Rotation):
             f, defined = original.unit[0].flatten(1, 2), original.unit[1]
         else:
@@ -121,6 +120,15 @@ class Comparison:
         for start in range(0, len(g), images):
             some = slice(start, start + images)
             self._add_each(g[some], order, f[some], defined[some], first + start, workspace)
+
+    def pair(self, original: Original, moved: Tensor) -> tuple[Tensor, Tensor]:
+        """`F` and `G` at the compared cells, (B, n, C) each, cell by cell in the same order.
+
+        For turns that is the order of the original map, so that `F` is the same for all of them.
+        """
+        g, order = self._compared(moved), self._order(moved.device)
+        g = g if order is None else g.index_select(1, order.cells)
+        return self._transformed(original.maps), g
 
     @property
     def _each_image(self) -> bool:
@@ -170,9 +178,8 @@ class Comparison:
         """Keep F of the last image, which is the one before the next image."""
         self.last, self.last_defined = f[-1:].clone(), defined[-1:]
 
-    def _add_jointly(self, original: Original, g: Tensor, first: int):
+    def _add_jointly(self, f: Tensor, g: Tensor, first: int):
         """Add to S over the cells of all images; for chance, also with F of the image before."""
-        f = self._transformed(original.maps)
         if not (torch.isfinite(f).all() and torch.isfinite(g).all()):
             raise NotFiniteError
         self.real.add(g, f, first)

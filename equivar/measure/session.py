@@ -41,6 +41,8 @@ class Session:
     `advance(n)` is called after every forward pass of n images.
     """
 
+    keeps_maps = False  # whether maps of the images as they are are kept where unit maps would do
+
     def __init__(
         self,
         layers: Layers,
@@ -147,7 +149,7 @@ class Session:
                     scratch = self.workspace.take("scratch", piece(cells), cells)
                     unit, defined = unit_maps(cells, self.options.similarity, out, scratch)
                 unit = unit.view(maps.shape), defined
-            if not self._shifts:
+            if not (self._shifts or self.keeps_maps):
                 return Original(None, unit)
         # a copy: the network may write into its output at any time, by ways that no counter sees
         return Original(maps.clone() if maps.dtype == output.dtype else maps, unit)

@@ -17,6 +17,7 @@ import equivar
 from equivar import cli, networks
 from equivar.data.folder import open_images
 from equivar.measure import COLUMNS
+from equivar.rulers import COLUMNS as RULED
 
 NET = """
 import time
@@ -105,6 +106,27 @@ def test_options_reach_the_measure(here, capsys):
     assert set(table["layer"]) == {"b", "head"} and set(table["images"]) == {4}
     assert set(table["over"]) == {"dataset"} and table["score"].isna().any()
     assert json.loads((here / "p.json").read_text())["border"] == "wrap"
+
+
+def test_other_rulers_take_the_place_of_the_measure(here, capsys):
+    asked = ["measure", "equivar:toy-equivariant", "--count", "16", "--layers", "layers.0",
+             "layers.1", "--ruler", "linear", "lie"]  # fmt: skip
+    assert cli.main([*asked, "--out", "p.csv", "--plot", "p.png"]) == 0
+    shown = capsys.readouterr().out
+    assert "linear" in shown and "corrected" in shown and "early" in shown
+    table = pd.read_csv("p.csv")
+    assert list(table.columns) == RULED
+    np.testing.assert_allclose(table[table["ruler"] == "linear"]["score"], 1, atol=1e-3)
+    settings = json.loads((here / "p.json").read_text())
+    assert settings["rulers"] == ["linear", "lie"] and settings["images"] == "shapes test"
+    assert Image.open("p.png").size[0] > 600
+    assert "unknown ruler 'linaer'. Did you mean 'linear'" in refused(
+        capsys, *MEASURE, "--ruler", "linaer"
+    )
+    assert "--match is of the measure alone" in refused(
+        capsys, *MEASURE, "--ruler", "linear", "--match", "image"
+    )
+    assert "5 images are too few" in refused(capsys, *MEASURE, "--ruler", "linear")
 
 
 def test_embedded_images_need_no_folder(here, capsys):

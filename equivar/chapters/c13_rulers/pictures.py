@@ -1,0 +1,154 @@
+"""Figures of the chapter: a panel for each ruler, how alike they order, and verdicts by ruler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullFormatter
+
+from equivar.figures import CHANCE, COLOURS, WIDTH, shared_legend
+from equivar.names import SORTS, WITHOUT_CELLS, sort_of
+from equivar.rulers import CORRELATION, RULERS
+from equivar.verdicts import SIGNS
+
+STATES = {"trained": COLOURS["cnn"], "untrained": "#8c8c8c"}
+CAN_NOT = "can not"  # a verdict of `judged_by_rulers`
+GRID = np.linspace(0, 1, 41)
+SHORT = {
+    "channel": "best channel",
+    "channel-dataset": "channel, jointly",
+    "linear": "linear map",
+    "cca": "SVCCA",
+    "variance": "normalised variance",
+    "lie": "local error",
+    "consistency": "same answer",
+}
+AMONG = {"layers": "layers of a network", "networks": "networks"}
+
+
+def ruler_panels(table: pd.DataFrame, sort: str) -> Figure:
+    """A panel for each ruler of layers: its own number by depth, more equivariant always upwards.
+
+    Thin lines are networks, thick ones their mean. sort: of transformations.
+    """
+    rows = table[(table["transform"].map(sort_of) == sort) & ~table["part"].isin(WITHOUT_CELLS)]
+    rulers = [name for name in RULERS if name in set(rows["ruler"])]
+    columns = min(3, len(rulers))
+    lines = -(-len(rulers) // columns)
+    fig, axes = plt.subplots(lines, columns, figsize=(WIDTH, 0.7 + 2.3 * lines), squeeze=False)
+    for ax, name in zip(axes.flat, rulers, strict=False):
+        one = RULERS[name]
+        _panel(rows[(rows["ruler"] == name) & (rows["kind"] == one.kinds[-1])], ax)
+        _scaled(ax, name)
+    for ax in axes.flat[len(rulers) :]:
+        ax.axis("off")
+    axes[-1, columns // 2].set_xlabel("depth, layers before pooling", fontsize="small")
+    shared_legend(fig, axes[0, 0])
+    return fig
+
+
+def _panel(rows: pd.DataFrame, ax: Axes):
+    """The networks of each state, their mean, and the mean of what chance scores."""
+    for state, colour in STATES.items():
+        means, chances = [], []
+        of_state = rows[rows["state"] == state]
+        for _, of in of_state.groupby("network", sort=False):
+            layers = of.groupby("index")[["score", "chance"]].mean().dropna()
+            if len(layers) < 2:
+                continue
+            depth = np.linspace(0, 1, len(layers))
+            ax.plot(depth, layers["score"], color=colour, lw=0.7, alpha=0.45)
+            means.append(np.interp(GRID, depth, layers["score"]))
+            chances.append(np.interp(GRID, depth, layers["chance"]))
+        if means:
+            ax.plot(GRID, np.mean(means, axis=0), color=colour, lw=2.2, label=state)
+        if means and not of_state["ruler"].eq("lie").all():  # its chance hangs on the step
+            label = f"chance, {state}"
+            ax.plot(GRID, np.mean(chances, axis=0), color=colour, label=label, **CHANCE)
+
+
+def _scaled(ax: Axes, name: str):
+    """The axis of a ruler: one for all correlations, turned where smaller is more equivariant."""
+    one = RULERS[name]
+    if one.scale == CORRELATION:
+        ax.set(ylim=(-0.1, 1.05), yticks=[0, 0.5, 1])
+    if name == "lie":
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    if not one.larger:
+        ax.invert_yaxis()
+    kind = "invariance" if one.kinds == ("invariance",) else "equivariance"
+    words = {"variance": "relative deviation", "lie": "error, log scale"}
+    ax.set_ylabel(words.get(name, kind), fontsize="small")
+    ax.set_title(one.title.replace(", ", ",\n"), fontsize="small")
+    ax.set(xticks=[0, 1], xticklabels=["first", "last"])
+    ax.tick_params(labelsize="small")
+    first, last = ax.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
+
+
+def ruler_agreement(orders: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
+    """Rank correlations of the rulers, a row for each sort of transformation.
+
+    orders: (sort, "layers" or "networks") -> rulers by rulers.
+    """
+    sorts = list(dict.fromkeys(sort for sort, _ in orders))
+    fig, axes = plt.subplots(len(sorts), 2, figsize=(WIDTH, 3.3 * len(sorts)), squeeze=False)
+    for line, sort in zip(axes, sorts, strict=True):
+        for ax, (among, words) in zip(line, AMONG.items(), strict=True):
+            matrix = orders[sort, among]
+            there = matrix.notna().any()
+            matrix = matrix.loc[there, there]
+            names = [SHORT[name] for name in matrix]
+            if matrix.empty:
+                ax.axis("off")
+                continue
+            sns.heatmap(matrix.to_numpy(), ax=ax, vmin=-1, vmax=1, cmap="PuOr_r", cbar=False,
+                        annot=True, fmt=".2f", annot_kws={"fontsize": "xx-small"}, square=True,
+                        linewidths=0.5, xticklabels=names, yticklabels=names)  # fmt: skip
+            ax.set_title(f"{SORTS[sort]}: {words}", fontsize="small")
+            ax.tick_params(labelsize="x-small", length=0)
+            plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
+            plt.setp(ax.get_yticklabels(), rotation=0)
+    return fig
+
+
+def verdict_grid(verdicts: pd.DataFrame) -> Figure:
+    """Claims by rulers: what each ruler makes of each claim; empty where it can not judge it.
+
+    verdicts: rows of `judged_by_rulers`.
+    """
+    wide = verdicts.pivot(index="claim", columns="ruler", values="verdict")
+    rulers = [name for name in RULERS if name in wide]
+    wide = wide[rulers]
+    fig, ax = plt.subplots(figsize=(WIDTH, 1.5 + 0.25 * len(wide)))
+    for y, (_, row) in enumerate(wide.iterrows()):
+        for x, verdict in enumerate(row):
+            if verdict == CAN_NOT:
+                ax.text(x, y, "·", ha="center", va="center", color="#888888")
+                continue
+            ax.add_patch(plt.Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, color=COLOURS[verdict]))
+            light = verdict in ("inconclusive", "not judged")
+            ax.text(x, y, SIGNS[verdict], ha="center", va="center", fontsize="small",
+                    color="#222222" if light else "white")  # fmt: skip
+    ax.set(xlim=(-0.5, len(rulers) - 0.5), ylim=(len(wide) - 0.5, -0.5))
+    ax.xaxis.tick_top()
+    words = [SHORT[name].replace(" ", "\n", 1) for name in rulers]
+    ax.set_xticks(range(len(rulers)), words, fontsize="small")
+    ax.set_yticks(range(len(wide)), list(wide.index), fontsize="small")
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    there = [one for one in SIGNS if (wide == one).any(axis=None)]
+    handles = [Patch(color=COLOURS[one], label=f"{SIGNS[one]} {one}") for one in there]
+    handles.append(Patch(color="none", label="· can not judge it"))
+    fig.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small")
+    return fig
