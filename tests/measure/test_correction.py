@@ -170,6 +170,7 @@ def test_many_channels_are_corrected_alike(options, monkeypatch):
     """Where chance is kept by group for some channels alone, only its error changes."""
     from equivar.measure import comparison
 
+    torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 40, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
     images = torch.rand(30, 3, 16, 16)
     settings = {"layers": ["1", "2"], "progress": False, **options}

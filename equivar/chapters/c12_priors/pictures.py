@@ -52,7 +52,7 @@ def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> 
         ax.axis("off")
     for ax, name in zip(axes.flat, names, strict=False):
         _panel(ax, rows[rows["network"] == name], column)
-        ax.set_title(name, fontsize="small")
+        ax.set_title(name.replace("resnet", "ResNet-"), fontsize="small")
     lowest = rows.groupby(["network", "index", "way"])[column].mean().min()
     axes.flat[0].set_ylim(min(-0.12, lowest - 0.05), 1.08)
     for ax in axes.flat[max(0, len(names) - columns) : len(names)]:
