@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
-from pydantic import field_validator
 
-from equivar.chapters import c03_accuracy, c04_tasks, c05_augmentations, c06_capacity
 from equivar.chapters.c11_learned.along import Along
 from equivar.chapters.c11_learned.changes import (
     CLAIMS,
@@ -25,6 +23,7 @@ from equivar.chapters.c11_learned.changes import (
     tenth,
 )
 from equivar.chapters.c11_learned.networks import compared, residual, trained_here
+from equivar.chapters.c11_learned.parameters import Parameters
 from equivar.chapters.c11_learned.pictures import (
     along_training,
     before_and_after,
@@ -33,7 +32,6 @@ from equivar.chapters.c11_learned.pictures import (
 from equivar.figures import Words, number
 from equivar.names import BEFORE_POOLING, SORTS, sort_of
 from equivar.runs import Results, Store, Stored, run_all
-from equivar.runs.parameters import ChapterParameters, Images, Seeds, of_this_profile
 from equivar.verdicts import FAMILIES, Verdict, count_words, judged
 
 __all__ = [
@@ -57,34 +55,6 @@ __all__ = [
     "tables",
     "typical",
 ]
-
-
-class Parameters(ChapterParameters):
-    """What the chapter is made with.
-
-    residual: of `equivar.networks`, each with the name of its weights, measured on `images` images
-    of `data`. compared: parameters of chapters 03 and 07; tasks, augmentations, capacity: of
-    chapters 04, 05 and 06, whose networks are measured under `transforms` on so many of their test
-    images, those of 04 and 05 along their training as well. twins: the seeds of the twins of a
-    residual network, compared_twins: of one of chapter 03; a network that is trained here has its
-    own beginning. match: as in `equivar.measure`.
-    """
-
-    residual: dict[str, str]
-    data: str
-    images: Images
-    transforms: tuple[str, ...]
-    match: str
-    twins: Seeds
-    compared: c03_accuracy.Parameters
-    compared_twins: Seeds
-    tasks: c04_tasks.Parameters
-    augmentations: c05_augmentations.Parameters
-    capacity: c06_capacity.Parameters
-
-    _profile = field_validator("compared", "tasks", "augmentations", "capacity", mode="before")(
-        of_this_profile
-    )
 
 
 @dataclass(frozen=True)

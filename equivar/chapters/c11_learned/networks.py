@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from equivar.chapters import c03_accuracy, c04_tasks, c05_augmentations, c06_capacity
 from equivar.chapters.c11_learned.along import Along
+from equivar.chapters.c11_learned.parameters import Parameters
 from equivar.runs import Measurement, Stored
 from equivar.runs.measured import Pretrained
 from equivar.runs.trained import Training
-
-if TYPE_CHECKING:
-    from equivar.chapters.c11_learned import Parameters
 
 
 def residual(p: Parameters) -> list[Stored]:

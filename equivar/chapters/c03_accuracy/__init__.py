@@ -8,15 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pydantic import Field, field_validator
 
 from equivar import data as datasets
-from equivar.figures import COLOURS, LABELS, WIDTH, Words, number, shared_legend
+from equivar.chapters.c03_accuracy.pictures import (
+    accuracy_scatter,
+    compared_cells,
+    convergence,
+    rank_intervals,
+)
+from equivar.figures import Words, number
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
 from equivar.runs import Measurement, Results, Store, Stored, Training, run_all
 from equivar.runs.measured import of_row
@@ -24,8 +27,6 @@ from equivar.runs.parameters import TRAIN, Count, Images, NetworkRow, Schedule, 
 from equivar.runs.scores import by_sort_and_part
 from equivar.transforms import parse_transforms
 from equivar.verdicts import (
-    CORRECTED,
-    FAMILIES,
     FEWEST,
     SCORE,
     SE_95,
@@ -37,6 +38,27 @@ from equivar.verdicts import (
     p_value,
     rank,
 )
+
+__all__ = [
+    "CLAIMS",
+    "Compared",
+    "Parameters",
+    "accuracy_scatter",
+    "claim_4_2a",
+    "claim_4_2b",
+    "claim_4_2c",
+    "claims",
+    "compared_cells",
+    "convergence",
+    "enough",
+    "fewer_images",
+    "picture_given",
+    "rank_correlations",
+    "rank_intervals",
+    "runs",
+    "seen",
+    "tables",
+]
 
 LARGE = 32  # images of a forward pass: those of ImageNet are large
 KNOWN = ["network", "family", "top1"]  # what the tables tell of a network
@@ -365,126 +387,3 @@ def picture_given(p: Parameters, number: int = 1) -> np.ndarray:
     except datasets.DataMissing:
         data = datasets.load("shapes", "test")
     return datasets.picture(data.images[number])
-
-
-def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
-    """Equivariance, corrected for chance, against top-1: a panel for each part (figure 4).
-
-    A point for each network, in the colour of its family, with its name; rho is the rank
-    correlation.
-    """
-    networks = Networks(parts, CORRECTED)
-    top1 = networks.top1.to_numpy()
-    shown = [name for name in PARTS if name != "pool"]
-    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
-    for ax, part in zip(axes.flat, shown, strict=True):
-        scores = networks.scores(transforms, "equivariance", part)
-        there = ~np.isnan(top1) & ~np.isnan(scores)
-        for i in np.flatnonzero(there):
-            family = networks.family[networks.names[i]]
-            ax.plot(top1[i], scores[i], "o", color=COLOURS[family], ms=4.5)
-        _names(ax, top1[there], scores[there], [networks.names[i] for i in np.flatnonzero(there)])
-        one = rank("", "", scores, top1)
-        rho = "" if one.lacking else f",  rho = {one.effect:.2f}"
-        ax.set_title(f"{part.capitalize()}{rho}")
-    for ax in axes[1]:
-        ax.set_xlabel("top-1 in %")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("equivariance, corrected")
-    for family in dict.fromkeys(networks.family):
-        axes[0, 0].plot([], [], "o", color=COLOURS[family], label=FAMILIES[family])
-    shared_legend(fig, axes[0, 0])
-    return fig
-
-
-def _names(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]):
-    """A name beside each point: on its left where the point lies far right, moved where crowded."""
-    ax.margins(x=0.22, y=0.12)
-    ax.figure.canvas.draw()
-    low, high = ax.get_ylim()
-    step, taken = (high - low) / 22, []
-    for i in np.argsort(y):
-        left = x[i] > (x.min() + x.max()) / 2
-        height = y[i]
-        while any(side == left and abs(height - other) < step for side, other in taken):
-            height += step / 4
-        taken.append((left, height))
-        ax.annotate(names[i], (x[i], height), xytext=(-5 if left else 5, 0), va="center",
-                    textcoords="offset points", ha="right" if left else "left",
-                    fontsize=6)  # fmt: skip
-
-
-def rank_intervals(correlations: pd.DataFrame) -> Figure:
-    """Spearman's correlation with top-1 by part, with 95 % intervals."""
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharey=True)
-    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
-        for step, kind in zip((-0.1, 0.1), KINDS, strict=True):
-            of = correlations[
-                (correlations["transforms"] == transforms) & (correlations["kind"] == kind)
-            ]
-            x = np.array([PARTS.index(part) for part in of["part"]]) + step
-            reach = [of["rho"] - of["low"], of["high"] - of["rho"]]
-            ax.errorbar(x, of["rho"], yerr=reach, ls="", marker="o" if step < 0 else "s", ms=5,
-                        color=COLOURS[kind], label=LABELS[kind], capsize=2)  # fmt: skip
-        ax.axhline(0, color="black", lw=0.6, zorder=0)
-        ax.set(title=words, ylim=(-1.05, 1.05), xticks=range(len(PARTS)),
-               xticklabels=[part.capitalize() for part in PARTS])  # fmt: skip
-    axes[0].set_ylabel("rank correlation with top-1")
-    shared_legend(fig, axes[0])
-    return fig
-
-
-def convergence(parts: pd.DataFrame) -> Figure:
-    """Equivariance of one network by the number of images, with 95 % intervals."""
-    rows = parts[parts["kind"] == "equivariance"]
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharey=True)
-    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
-        for part in PARTS:
-            of = rows[(rows["transforms"] == transforms) & (rows["part"] == part)]
-            of = of.sort_values("images")
-            ax.errorbar(of["images"], of["score"], yerr=SE_95 * of["se"], marker="o", ms=4, lw=1,
-                        capsize=2, color=COLOURS[part], label=part.capitalize())  # fmt: skip
-        counts = sorted(set(rows["images"]))
-        ax.set(title=words, xlabel="images", xscale="log")
-        ax.set_xticks(counts, [str(count) for count in counts], minor=False)
-        ax.minorticks_off()
-    axes[0].set_ylabel("equivariance")
-    shared_legend(fig, axes[0], ncols=5)
-    return fig
-
-
-def compared_cells(image: np.ndarray, pixels: int, cells: int) -> Figure:
-    """What a network is given, and which cells of its map are compared after a shift.
-
-    image: (H, W, 3) or (H, W). pixels: of the shift, down and right. cells: along a side of the
-    map. Cells that the shift has brought in, and those that it has pushed out, are hatched.
-    """
-    moved = np.zeros_like(image)
-    moved[pixels:, pixels:] = image[: image.shape[0] - pixels, : image.shape[1] - pixels]
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5))
-    stride = image.shape[0] / cells
-    lost = -(-pixels // stride)  # cells that a part of the shift falls into
-    for ax, shown, title, first in (
-        (axes[0], image, "x: cells of f(x)", 0),
-        (axes[1], moved, "T x: cells of f(T x)", lost),
-    ):
-        ax.imshow(shown, extent=(0, cells, cells, 0))
-        _cells(ax, cells, lost, first)
-        ax.set(title=title, xlabel="cells of the map", ylabel="")
-    return fig
-
-
-def _cells(ax: Axes, cells: int, lost: float, first: float):
-    """The grid of a map; hatched what takes no part: rows and columns outside first..first+kept."""
-    kept = cells - lost
-    for edge in range(cells + 1):
-        ax.axhline(edge, color="white", lw=0.6)
-        ax.axvline(edge, color="white", lw=0.6)
-    style = {"facecolor": "none", "edgecolor": COLOURS["equivariance"], "hatch": "///", "lw": 0}
-    start = 0 if first else kept
-    if lost:
-        ax.add_patch(plt.Rectangle((0, start), cells, lost, **style))
-        ax.add_patch(plt.Rectangle((start, first), lost, kept, **style))
-    ax.add_patch(plt.Rectangle((first, first), kept, kept, fill=False, lw=2,
-                               edgecolor=COLOURS["equivariance"]))  # fmt: skip
-    ax.set(xlim=(0, cells), ylim=(cells, 0))
