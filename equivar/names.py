@@ -24,6 +24,11 @@ def amount_of(transform: str) -> int:
     return int(transform.partition("-")[2])
 
 
+def title_of(network: str) -> str:
+    """A residual network's name as figures show it: "resnet44" is "ResNet-44"."""
+    return network.replace("resnet", "ResNet-")
+
+
 def near_names(name: object, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names that look most like `name`, the nearest first; often none."""
     return difflib.get_close_matches(str(name).lower(), list(known), n=count, cutoff=0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -120,7 +120,7 @@ def tables(p: Parameters) -> OwnNetwork:
     network = network.on(images)
     transforms = parse_transforms(p.transforms)
     options = {"layers": list(p.layers) or None, "match": p.match, "device": networks.fastest()}
-    table = measured(network, images, transforms, **options)
+    table = measured(measure, network, images, transforms, **options)
     ruled, notes = _ruled(p, network, images, transforms)
     layer = p.shown_layer or first_of_middle(table)
     examples = look(network, images, layer, transforms[0], p.shown, p.pairs)
@@ -143,7 +143,8 @@ def _ruled(p: Parameters, network: Network, images, transforms) -> tuple[pd.Data
         return pd.DataFrame(columns=COLUMNS), []
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        table = by_rulers(
+        table = measured(
+            compare,
             network,
             images,
             transforms,
@@ -160,32 +161,17 @@ def claims(found: OwnNetwork, p: Parameters) -> list[Verdict]:
 
 
 def measured(
+    by: Callable[..., pd.DataFrame],
     network: Network,
     images: FolderImages | DatasetImages,
     transforms: Sequence[Rotation | Shift],
     **options: object,
 ) -> pd.DataFrame:
-    """`equivar.measure`, with where network and images came from in `attrs`; `options` are its."""
-    networks.check(network)
-    network = network.on(images)
-    table = measure(network.model, images, transforms, **options)
-    return _with_origin(table, network, images, transforms)
+    """The table of `equivar.measure` or `equivar.rulers.compare`, and in `attrs` what it is of.
 
-
-def by_rulers(
-    network: Network,
-    images: FolderImages | DatasetImages,
-    transforms: Sequence[Rotation | Shift],
-    **options: object,
-) -> pd.DataFrame:
-    """`equivar.rulers.compare`, with the same in `attrs`; `options` are its."""
-    networks.check(network)
-    network = network.on(images)
-    table = compare(network.model, images, transforms, **options)
-    return _with_origin(table, network, images, transforms)
-
-
-def _with_origin(table: pd.DataFrame, network: Network, images, transforms) -> pd.DataFrame:
+    by: which of the two; options: its own. The network is checked, and has its statistics.
+    """
+    table = by(network.model, images, transforms, **options)
     packages = ("timm", "torchvision", "numpy")
     table.attrs |= {
         "network": network.name,

@@ -23,6 +23,18 @@ from equivar.networks.errors import first_line
 PLOTS = (".png", ".pdf", ".svg")
 
 
+def measuring_command(
+    commands: argparse._SubParsersAction, name: str, words: str, examples: str
+) -> argparse.ArgumentParser:
+    """A command that takes a network and images; words: its help."""
+    parser = commands.add_parser(
+        name, help=words, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    network_arguments(parser)
+    image_arguments(parser)
+    return parser
+
+
 def network_arguments(parser: argparse.ArgumentParser):
     """The arguments that name a network, its weights, and what differs from its own images."""
     add = parser.add_argument
@@ -111,6 +123,17 @@ def images_of(arguments: argparse.Namespace, network: networks.Network):
         arguments.skip_unreadable,
         order=arguments.seed,
     )
+
+
+def opened(arguments: argparse.Namespace):
+    """The network that the arguments name, ready to be measured, and its images.
+
+    An untrained twin has the statistics of these images.
+    """
+    network = network_of(arguments)
+    images = images_of(arguments, network)
+    networks.check(network)
+    return network.on(images), images
 
 
 def say_what(network: networks.Network, images):

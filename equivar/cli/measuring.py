@@ -15,19 +15,19 @@ from equivar import figures, networks
 from equivar.chapters import c09_own
 from equivar.cli.arguments import (
     check_device,
-    image_arguments,
-    images_of,
+    measuring_command,
     network_arguments,
     network_of,
+    opened,
     say_what,
     targets_of,
     write,
 )
 from equivar.features import Layers, default_layers
 from equivar.features.defaults import UnknownStructure
-from equivar.measure import CHOICES, parts_of
-from equivar.names import WITHOUT_CELLS, unknown_name
-from equivar.rulers import RULERS
+from equivar.measure import CHOICES, measure, parts_of
+from equivar.names import WITHOUT_CELLS
+from equivar.rulers import RULERS, check_rulers, compare
 from equivar.transforms import parse_transforms
 
 OF_RULERS = ("border", "subpixel")  # options that all rulers take
@@ -55,15 +55,15 @@ def _measure(arguments: argparse.Namespace):
     check_device(arguments.device)
     _check_rulers(arguments)
     transforms = parse_transforms(arguments.transforms)
-    network = network_of(arguments)
-    images = images_of(arguments, network)
+    network, images = opened(arguments)
     if not arguments.quiet:
         say_what(network, images)
-    measured, options, summed = c09_own.measured, CHOICES, c09_own.by_part
+    by, options, summed = measure, CHOICES, c09_own.by_part
     if arguments.ruler:
-        measured, options, summed = c09_own.by_rulers, OF_RULERS, c09_own.by_ruler
+        by, options, summed = compare, OF_RULERS, c09_own.by_ruler
     options = {name: getattr(arguments, name) for name in options}
-    table = measured(
+    table = c09_own.measured(
+        by,
         network,
         images,
         transforms,
@@ -88,9 +88,7 @@ def _check_rulers(arguments: argparse.Namespace):
     """ValueError: an option of the measure that the other rulers do not take, or no such ruler."""
     if not arguments.ruler:
         return
-    for name in arguments.ruler:
-        if name not in RULERS:
-            raise unknown_name("ruler", name, RULERS)
+    check_rulers(arguments.ruler)
     for name, choices in CHOICES.items():
         if name not in OF_RULERS and getattr(arguments, name) != choices[0]:
             raise ValueError(f"--{name} is of the measure alone: leave it or --ruler out")
@@ -133,16 +131,9 @@ def _layers(arguments: argparse.Namespace):
 
 def add_commands(commands: argparse._SubParsersAction):
     """`measure` and `layers`."""
-    measure = commands.add_parser(
-        "measure",
-        help="measure a network on images",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    network_arguments(measure)
-    image_arguments(measure)
-    _measure_arguments(measure)
-    measure.set_defaults(run=_measure)
+    parser = measuring_command(commands, "measure", "measure a network on images", EXAMPLES)
+    _measure_arguments(parser)
+    parser.set_defaults(run=_measure)
     layers = commands.add_parser("layers", help="list the layers that would be measured")
     network_arguments(layers)
     layers.set_defaults(run=_layers)

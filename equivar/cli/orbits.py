@@ -15,10 +15,8 @@ from equivar.chapters.c10_orbits.pictures import orbit_filters, orbit_shares
 from equivar.cli.arguments import (
     PLOTS,
     check_device,
-    image_arguments,
-    images_of,
-    network_arguments,
-    network_of,
+    measuring_command,
+    opened,
     say_what,
     targets_of,
     write,
@@ -49,14 +47,8 @@ _SHOWN = ["layer", "kind", "members", "weakest", "chance", "q", "law_180", "law_
 
 def add_command(commands: argparse._SubParsersAction):
     """`orbits`."""
-    parser = commands.add_parser(
-        "orbits",
-        help="find the groups of channels that turn into one another",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    network_arguments(parser)
-    image_arguments(parser)
+    words = "find the groups of channels that turn into one another"
+    parser = measuring_command(commands, "orbits", words, EXAMPLES)
     add = parser.add_argument
     add(
         "--layers",
@@ -82,10 +74,7 @@ def _orbits(arguments: argparse.Namespace):
         check_target(arguments.filters, PLOTS)
         targets["filters"] = arguments.filters
     check_device(arguments.device)
-    network = network_of(arguments)
-    images = images_of(arguments, network)
-    networks.check(network)
-    network = network.on(images)
+    network, images = opened(arguments)
     if not arguments.quiet:
         say_what(network, images)
     table = orbits(

@@ -14,10 +14,8 @@ from equivar import networks
 from equivar.chapters.c12_priors.pictures import kept_by_depth
 from equivar.cli.arguments import (
     check_device,
-    image_arguments,
-    images_of,
-    network_arguments,
-    network_of,
+    measuring_command,
+    opened,
     say_what,
     targets_of,
     write,
@@ -38,14 +36,8 @@ _SHOWN = ["layer", "operation", "way", "channels_changed", "accuracy", "kept", "
 
 def add_command(commands: argparse._SubParsersAction):
     """`symmetrise`."""
-    parser = commands.add_parser(
-        "symmetrise",
-        help="make one layer at a time equivariant, and see what is kept",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    network_arguments(parser)
-    image_arguments(parser)
+    words = "make one layer at a time equivariant, and see what is kept"
+    parser = measuring_command(commands, "symmetrise", words, EXAMPLES)
     add = parser.add_argument
     add(
         "--layers",
@@ -67,12 +59,10 @@ def add_command(commands: argparse._SubParsersAction):
 def _symmetrise(arguments: argparse.Namespace):
     targets = targets_of(arguments)
     check_device(arguments.device)
-    network = network_of(arguments)
-    images = images_of(arguments, network)
+    network, images = opened(arguments)
     labels = getattr(images, "labels", None) if arguments.labels else None
     if arguments.labels and labels is None:
         raise ValueError(f"--labels: the images of {images.name} have no labels; leave it out")
-    networks.check(network)
     if not arguments.quiet:
         say_what(network, images)
     table = symmetrise(

@@ -124,6 +124,13 @@ def signed_image(values: np.ndarray, ax: Axes):
     bare(ax)
 
 
+def first_to_last(ax: Axes, first: float = 0, last: float = 1, name: str = "first", **text):
+    """Ticks at both ends of a depth axis, whose words stay inside it."""
+    ax.set_xticks([first, last], [name, "last"], **text)
+    for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+        label.set_ha(side)
+
+
 def bare(ax: Axes):
     """Neither ticks nor frame."""
     ax.set(xticks=[], yticks=[])

@@ -40,6 +40,7 @@ __all__ = [
     "Variance",
     "cca",
     "channel_dataset",
+    "check_rulers",
     "compare",
     "consistency",
     "corrected",
@@ -108,7 +109,7 @@ def compare(
     Cost: N x (T + 1) images pass through the network for N images and T transformations, whatever
     the rulers; `lie` adds 2 N for shifts and 2 N for turns.
     """
-    rulers = _checked(rulers)
+    rulers = check_rulers(rulers)
     transforms = check_transforms(transforms)
     model = original(model)
     named = named_layers(model, layers)
@@ -143,7 +144,7 @@ def compare(
     return table.reset_index(drop=True)
 
 
-def _checked(rulers: Sequence[str] | str) -> list[str]:
+def check_rulers(rulers: Sequence[str] | str) -> list[str]:
     """The names, each once. ValueError: none, or one that there is not."""
     names = list(dict.fromkeys([rulers] if isinstance(rulers, str) else rulers))
     for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 CORRELATION = "correlation"  # the scale of the measure: margins of the claims hold on it
@@ -42,71 +42,43 @@ _BOTH, _EQUIVARIANCE, _INVARIANCE = (
 _KEPT = "yes, as what all images share; chance tells how much"
 _WRONG = "the same number with the image before in place of the right one"
 _REFITTED = "a fit anew, on wrong pairs, judged on wrong pairs"
+_CHANNEL = Ruler(
+    name="channel",
+    title="best channel",
+    source="Bruintjes, Motyka and van Gemert 2023",
+    kinds=_BOTH,
+    scale=CORRELATION,
+    range="-1 to 1",
+    best=1,
+    larger=True,
+    signs="yes: an inverted channel is no match",
+    mixing="no",
+    positions=_KEPT,
+    labels="no",
+    forwards="none",
+    chance=_WRONG,
+)
+_LINEAR = Ruler(
+    name="linear",
+    title="linear map",
+    source="Lenc and Vedaldi 2015",
+    kinds=_EQUIVARIANCE,
+    scale=CORRELATION,
+    range="-1 to 1",
+    best=1,
+    larger=True,
+    signs="no: a weight may be negative",
+    mixing="yes",
+    positions=_KEPT,
+    labels="no",
+    forwards="none",
+    chance=_REFITTED,
+)
 _LIST = (
-    Ruler(
-        name="channel",
-        title="best channel",
-        source="Bruintjes, Motyka and van Gemert 2023",
-        kinds=_BOTH,
-        scale=CORRELATION,
-        range="-1 to 1",
-        best=1,
-        larger=True,
-        signs="yes: an inverted channel is no match",
-        mixing="no",
-        positions=_KEPT,
-        labels="no",
-        forwards="none",
-        chance=_WRONG,
-    ),
-    Ruler(
-        name="channel-dataset",
-        title="best channel, all images jointly",
-        source="Bruintjes, Motyka and van Gemert 2023",
-        kinds=_BOTH,
-        scale=CORRELATION,
-        range="-1 to 1",
-        best=1,
-        larger=True,
-        signs="yes: an inverted channel is no match",
-        mixing="no",
-        positions=_KEPT,
-        labels="no",
-        forwards="none",
-        chance=_WRONG,
-    ),
-    Ruler(
-        name="linear",
-        title="linear map",
-        source="Lenc and Vedaldi 2015",
-        kinds=_EQUIVARIANCE,
-        scale=CORRELATION,
-        range="-1 to 1",
-        best=1,
-        larger=True,
-        signs="no: a weight may be negative",
-        mixing="yes",
-        positions=_KEPT,
-        labels="no",
-        forwards="none",
-        chance=_REFITTED,
-    ),
-    Ruler(
-        name="cca",
-        title="SVCCA",
-        source="Raghu et al. 2017",
-        kinds=_EQUIVARIANCE,
-        scale=CORRELATION,
-        range="-1 to 1",
-        best=1,
-        larger=True,
-        signs="no",
-        mixing="yes",
-        positions=_KEPT,
-        labels="no",
-        forwards="none",
-        chance=_REFITTED,
-    ),
+    _CHANNEL,
+    replace(_CHANNEL, name="channel-dataset", title="best channel, all images jointly"),
+    _LINEAR,
+    replace(_LINEAR, name="cca", title="SVCCA", source="Raghu et al. 2017", signs="no"),
     Ruler(
         name="variance",
         title="normalised variance",

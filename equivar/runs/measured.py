@@ -217,6 +217,25 @@ class Measurement:
         return Made(tables, None, facts)
 
 
+def taken_up(
+    experiment: str, name: str, network, data: str, images: int, order: int | None = None
+) -> Measurement:
+    """A network that a run of another sort takes up (`Derived`), as a measurement that is its base.
+
+    order: as in `Measurement`.
+    """
+    return Measurement(
+        experiment=experiment,
+        groups={"network": name},
+        network=network,
+        data=data,
+        images=images,
+        transforms=["rotations"],
+        order=order,
+        batch_size=32,
+    )
+
+
 def of_row(row: NetworkRow) -> Pretrained:
     """The network of a row of the table of networks, which has weights."""
     return Pretrained(

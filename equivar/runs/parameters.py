@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -168,3 +169,13 @@ class NetworkRow(BaseModel):
     input: dict[str, object] = {}
     top1: Annotated[float, Field(gt=0, le=100, strict=True)] | None = None
     source: str = ""
+
+
+def _with_weights(networks: tuple[NetworkRow, ...]) -> tuple[NetworkRow, ...]:
+    untrained = [one.name for one in networks if one.weights == TRAIN]
+    if untrained:
+        raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
+    return networks
+
+
+WithWeights = Annotated[tuple[NetworkRow, ...], AfterValidator(_with_weights)]  # rows of a table

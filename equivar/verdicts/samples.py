@@ -29,6 +29,11 @@ class Sample:
         return float(self.values.mean()) if len(self.values) else float("nan")
 
 
+def without_seed(names: pd.Series) -> pd.Series:
+    """The names of networks without what tells their seeds apart."""
+    return names.astype(str).str.replace(r", seed \d+$", "", regex=True)
+
+
 class Runs:
     """A table of `equivar.measure` rows of many runs, by group, kind and part.
 

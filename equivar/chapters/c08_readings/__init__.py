@@ -121,15 +121,12 @@ class Reread(Derived):
     @property
     def spec(self) -> Spec:
         """What the run is stored under: the base's facts, the readings, the transforms."""
-        base = self.base.spec
-        facts = {
-            "base": base.facts,
+        facts = self.facts | {
             "readings": {name: dict(options) for name, options in self.readings.items()},
             "transforms": list(self.transforms),
-            "images": self.images,
         }
         facts |= moved_defaults(measure, MEASURE_DEFAULTS)
-        return Spec("readings", REVISION, facts, base.inputs, str(self))
+        return Spec("readings", REVISION, facts, self.base.spec.inputs, str(self))
 
     def __str__(self) -> str:
         return ", ".join(["readings", *(f"{name} {value}" for name, value in self.columns.items())])

@@ -53,15 +53,9 @@ class Checked(Derived):
     @property
     def spec(self) -> Spec:
         """What the run is stored under: the base's facts, the transforms, the sizes."""
-        base = self.base.spec
-        facts = {
-            "base": base.facts,
-            "transforms": list(self.transforms),
-            "images": self.images,
-            "sizes": list(self.sizes),
-        }
+        facts = self.facts | {"transforms": list(self.transforms), "sizes": list(self.sizes)}
         facts |= moved_defaults(measure, MEASURE_DEFAULTS)
-        return Spec("readings-checks", REVISION, facts, base.inputs, str(self))
+        return Spec("readings-checks", REVISION, facts, self.base.spec.inputs, str(self))
 
     def __str__(self) -> str:
         return f"further readings, {self.columns['network']}"

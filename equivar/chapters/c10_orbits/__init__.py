@@ -7,7 +7,6 @@ Tables are rows of `equivar.orbits` for many networks, with a column `network`; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Annotated
 
@@ -34,9 +33,9 @@ from equivar.chapters.c10_orbits.searched import (
 from equivar.figures import Words, number
 from equivar.orbits import FIRST, MATCHINGS, shares
 from equivar.orbits.decision import WEIGHTS
-from equivar.runs import Measurement, Results, Store, Stored, run_all
-from equivar.runs.measured import given_or_trained, of_row
-from equivar.runs.parameters import TRAIN, Count, NetworkRow, Schedule, Seed, of_this_profile
+from equivar.runs import Results, Store, Stored, run_all
+from equivar.runs.measured import given_or_trained, of_row, taken_up
+from equivar.runs.parameters import Count, Schedule, Seed, WithWeights, of_this_profile
 from equivar.verdicts import (
     LEVEL,
     Claim,
@@ -51,6 +50,8 @@ from equivar.verdicts import (
     mean,
     not_judged,
 )
+from equivar.verdicts.corrected import require
+from equivar.verdicts.samples import without_seed
 
 __all__ = [
     "CLAIMS",
@@ -123,7 +124,7 @@ class Parameters(Schedule):
     images: Searchable
     tasks: c04_tasks.Parameters
     task_images: Searchable
-    imagenet: tuple[NetworkRow, ...]
+    imagenet: WithWeights
     imagenet_data: str
     imagenet_images: Searchable
     rate: Annotated[float, Field(gt=0, lt=1, strict=True)]
@@ -131,14 +132,6 @@ class Parameters(Schedule):
     seed: Seed
 
     _profile = field_validator("tasks", mode="before")(of_this_profile)
-
-    @field_validator("imagenet")
-    @classmethod
-    def _with_weights(cls, networks: tuple[NetworkRow, ...]) -> tuple[NetworkRow, ...]:
-        untrained = [one.name for one in networks if one.weights == TRAIN]
-        if untrained:
-            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
-        return networks
 
 
 def runs(p: Parameters) -> list[Stored]:
@@ -164,7 +157,7 @@ def claim_b4(table: pd.DataFrame) -> Verdict:
     The effect is a network's mean share over its first convolution and early layers, minus that
     over its late ones; the interval is over networks. The seeds of one network are one network.
     """
-    table = table.assign(network=_without_seed(table["network"]), run=table["network"])
+    table = table.assign(network=without_seed(table["network"]), run=table["network"])
     found = _shares(table, ["network", "run"])
     early, late = (_by_network(found, parts) for parts in (EARLY, LATE))
     falls = (early - late).dropna()
@@ -259,7 +252,7 @@ def task_changes(table: pd.DataFrame) -> pd.DataFrame:
 def _residual(p: Parameters) -> list[Searched]:
     return [
         Searched(
-            base=_measured(p, name, _network(p, name, weights), p.data, p.images),
+            base=taken_up("orbits", name, _network(p, name, weights), p.data, p.images),
             images=p.images,
             rate=p.rate,
             groups={"sort": "residual"},
@@ -287,24 +280,13 @@ def _of_tasks(p: Parameters) -> list[Searched]:
 def _imagenet(p: Parameters) -> list[Searched]:
     found = []
     for row in p.imagenet:
-        base = _measured(p, row.name, of_row(row), p.imagenet_data, p.imagenet_images)
-        base = replace(base, order=p.seed)  # the sample is sorted by class
+        # in a drawn order, as the sample is sorted by class
+        place = p.imagenet_data, p.imagenet_images, p.seed
+        base = taken_up("orbits", row.name, of_row(row), *place)
         found.append(
             Searched(base=base, images=p.imagenet_images, rate=p.rate, groups={"sort": "imagenet"})
         )
     return found
-
-
-def _measured(p: Parameters, name: str, network, data: str, images: int) -> Measurement:
-    return Measurement(
-        experiment="orbits",
-        groups={"network": name},
-        network=network,
-        data=data,
-        images=images,
-        transforms=["rotations"],
-        batch_size=32,
-    )
 
 
 def _change(
@@ -322,11 +304,6 @@ def _change(
     return difference(f"{words[kind]} in {names[task]}", said, one, plain, **bounds)
 
 
-def _without_seed(names: pd.Series) -> pd.Series:
-    """The names of networks without what tells their seeds apart."""
-    return names.str.replace(r", seed \d+$", "", regex=True)
-
-
 def _by_network(found: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
     """The mean share of orbits in some parts of each network, a mean over its seeds."""
     return _by_run(found, "orbit", parts, ["network", "run"]).groupby("network").mean()
@@ -335,9 +312,7 @@ def _by_network(found: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
 def _matched(table: pd.DataFrame) -> pd.DataFrame:
     """The rows matched by the maximum. ValueError: a column that is not there."""
     wanted = ["matching", "network", "part", "kind", "found", "layer", "channels", "length"]
-    missing = [column for column in wanted if column not in table]
-    if missing:
-        raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
+    require(table, wanted)
     return table[table["matching"] == MATCHINGS[0]]
 
 

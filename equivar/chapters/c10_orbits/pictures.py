@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch
 
-from equivar.figures import WIDTH, bare, shared_legend
+from equivar.figures import WIDTH, bare, first_to_last, shared_legend
 from equivar.orbits import KINDS
 
 KIND_COLOURS = {"fixed": "#2C6E9B", "pair": "#E0A526", "orbit": "#C8443C", "none": "#E9E6E1"}
@@ -129,9 +129,7 @@ def orbit_shares(shares: pd.DataFrame, by: str = "network") -> Figure:
         _strip(ax, table[table[by] == name], str(name))
     for ax in axes[:-1, 0]:
         ax.set_xticklabels([])
-    axes[-1, 0].set_xticks([0, 1], ["first layer", "last"])
-    for label, side in zip(axes[-1, 0].get_xticklabels(), ("left", "right"), strict=True):
-        label.set_ha(side)
+    first_to_last(axes[-1, 0], name="first layer")
     handles = [Patch(color=KIND_COLOURS[k], label=KIND_LABELS[k]) for k in KIND_COLOURS]
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
     return fig

@@ -8,6 +8,7 @@ from dataclasses import replace
 from equivar.chapters import c03_accuracy, c04_tasks, c05_augmentations, c06_capacity
 from equivar.chapters.c11_learned.along import Along
 from equivar.chapters.c11_learned.parameters import Parameters
+from equivar.names import title_of
 from equivar.runs import Measurement, Stored
 from equivar.runs.measured import Pretrained
 from equivar.runs.trained import Training
@@ -18,7 +19,7 @@ def residual(p: Parameters) -> list[Stored]:
     for name, weights in p.residual.items():
         one = Measurement(
             experiment="learned",
-            groups=_groups(name.replace("resnet", "ResNet-"), "cnn", "residual"),
+            groups=_groups(title_of(name), "cnn", "residual"),
             network=Pretrained(network=f"equivar:{name}", weights=weights),
             data=p.data,
             images=p.images,
@@ -66,7 +67,7 @@ def trained_here(p: Parameters) -> list[Stored]:
         groups = _groups("7-layer CNN", "cnn", "tasks")
         found.append(_along(p, one, groups, one.groups["task"]))
     for one in c05_augmentations.runs(p.augmentations):
-        name = one.network.replace("resnet", "ResNet-") + ", trained here"
+        name = title_of(one.network) + ", trained here"
         groups = _groups(name, "cnn", "augmentations")
         found.append(_along(p, one, groups, one.groups["augment"]))
     for one in c06_capacity.runs(p.capacity):

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from equivar.figures import COLOURS, LABELS, WIDTH, shared_legend
+from equivar.figures import COLOURS, LABELS, WIDTH, first_to_last, shared_legend
 from equivar.names import PARTS, SORTS, WITHOUT_CELLS
 
 GAIN, LOSS, BEFORE = "#4DAF6E", "#E69F00", "#8c8c8c"  # what training adds, takes, begins with
@@ -50,11 +50,9 @@ def _shaded(table: pd.DataFrame, ax: Axes):
     ax.plot(depth, untrained, color=BEFORE, lw=1.4, label="untrained")
     ax.plot(depth, trained, color="black", lw=1.4, label="trained")
     ax.axhline(0, color="black", lw=0.5, zorder=0)
-    ax.set(xticks=[0, 1], xticklabels=["first", "last"], ylim=(-0.1, 1.05))
+    ax.set_ylim(-0.1, 1.05)
+    first_to_last(ax)
     ax.tick_params(labelsize="small")
-    first, last = ax.get_xticklabels()
-    first.set_horizontalalignment("left")
-    last.set_horizontalalignment("right")
 
 
 def learned_by_part(changed: pd.DataFrame, sort: str) -> Figure:

@@ -29,10 +29,12 @@ from equivar.chapters.c12_priors.trained import Stages, map_runs, stage_runs, st
 from equivar.chapters.c12_priors.words import seen_map, seen_measure, seen_trained
 from equivar.orbits import FIRST
 from equivar.priors import WAYS
-from equivar.runs import Measurement, Results, Store, Stored, run_all
-from equivar.runs.measured import given_or_trained, of_row
-from equivar.runs.parameters import TRAIN, Count, NetworkRow, Schedule, Seed, of_this_profile
+from equivar.runs import Results, Store, Stored, run_all
+from equivar.runs.measured import given_or_trained, of_row, taken_up
+from equivar.runs.parameters import Count, Schedule, Seed, WithWeights, of_this_profile
 from equivar.verdicts import Claim, Sample, Verdict, count_words, judge, mean
+from equivar.verdicts.corrected import require
+from equivar.verdicts.samples import without_seed
 
 __all__ = [
     "CLAIMS",
@@ -110,7 +112,7 @@ class Parameters(Schedule):
     task_images: Several
     capacity: c06_capacity.Parameters | None
     capacity_images: Several
-    imagenet: tuple[NetworkRow, ...]
+    imagenet: WithWeights
     imagenet_data: str
     imagenet_images: Count
     tied: Stages
@@ -118,14 +120,6 @@ class Parameters(Schedule):
     seed: Seed
 
     _profile = field_validator("tasks", "capacity", "tied", mode="before")(of_this_profile)
-
-    @field_validator("imagenet")
-    @classmethod
-    def _with_weights(cls, networks: tuple[NetworkRow, ...]) -> tuple[NetworkRow, ...]:
-        untrained = [one.name for one in networks if one.weights == TRAIN]
-        if untrained:
-            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
-        return networks
 
 
 def runs(p: Parameters) -> list[Stored]:
@@ -241,7 +235,7 @@ def rank_correlations(
         if len(rows) >= FEWEST_LAYERS and np.ptp(x) > 0 and np.ptp(y) > 0:
             found[network] = stats.spearmanr(x, y).statistic
     values = pd.Series(found, dtype=float)
-    return values.groupby(_without_seed(values.index.to_series())).mean()
+    return values.groupby(without_seed(values.index.to_series())).mean()
 
 
 def _by_way(table: pd.DataFrame, operation: str = "turned") -> pd.DataFrame:
@@ -250,9 +244,7 @@ def _by_way(table: pd.DataFrame, operation: str = "turned") -> pd.DataFrame:
     ValueError: a column that is not there.
     """
     wanted = ["network", "layer", "index", "part", "operation", "way", "kept"]
-    missing = [column for column in wanted if column not in table]
-    if missing:
-        raise ValueError(f"the table has no column {missing[0]!r}; it has {list(table.columns)}")
+    require(table, wanted)
     rows = table[table["operation"] == operation]
     keys = ["network", "layer", "index", "part"]
     wide = rows.pivot_table(index=keys, columns="way", values="kept", sort=False)
@@ -262,12 +254,7 @@ def _by_way(table: pd.DataFrame, operation: str = "turned") -> pd.DataFrame:
 def _by_network(rows: pd.DataFrame, values: pd.Series) -> pd.Series:
     """The mean over the layers of each run, then over the seeds of a network."""
     runs_ = values.groupby(rows["network"]).mean()
-    return runs_.groupby(_without_seed(runs_.index.to_series())).mean()
-
-
-def _without_seed(names: pd.Series) -> pd.Series:
-    """The names of networks without what tells their seeds apart."""
-    return names.astype(str).str.replace(r", seed \d+$", "", regex=True)
+    return runs_.groupby(without_seed(runs_.index.to_series())).mean()
 
 
 def _sample(values: pd.Series, having: str = "") -> Sample:
@@ -280,7 +267,7 @@ def _residual(p: Parameters) -> list[Forced]:
     found = []
     for name, given in p.networks.items():
         network = given_or_trained(name, given, p, p.train_data, p.images, p.seed)
-        base = _measured(name, network, p.data, p.images)
+        base = taken_up("priors", name, network, p.data, p.images)
         found.append(_forced(p, base, p.images, {"sort": "residual"}))
     return found
 
@@ -305,8 +292,9 @@ def _of_widths(p: Parameters) -> list[Forced]:
 def _imagenet(p: Parameters) -> list[Forced]:
     found = []
     for row in p.imagenet:
-        base = _measured(row.name, of_row(row), p.imagenet_data, p.imagenet_images)
-        base = replace(base, order=p.seed)  # the sample is sorted by class
+        # in a drawn order, as the sample is sorted by class
+        place = p.imagenet_data, p.imagenet_images, p.seed
+        base = taken_up("priors", row.name, of_row(row), *place)
         one = _forced(p, base, p.imagenet_images, {"sort": "imagenet"})
         found.append(replace(one, labels=False, orbits=False))
     return found
@@ -314,15 +302,3 @@ def _imagenet(p: Parameters) -> list[Forced]:
 
 def _forced(p: Parameters, base, images: int, groups: dict[str, object]) -> Forced:
     return Forced(base=base, images=images, rate=p.rate, seed=p.seed, groups=groups)
-
-
-def _measured(name: str, network, data: str, images: int) -> Measurement:
-    return Measurement(
-        experiment="priors",
-        groups={"network": name},
-        network=network,
-        data=data,
-        images=images,
-        transforms=["rotations"],
-        batch_size=32,
-    )

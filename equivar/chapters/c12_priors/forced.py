@@ -37,10 +37,9 @@ class Forced(Derived):
     @property
     def spec(self) -> Spec:
         """What the run is stored under: the base's facts, and what is done with it."""
-        base = self.base.spec
-        facts = {"base": base.facts, "images": self.images, "rate": self.rate, "seed": self.seed}
+        facts = self.facts | {"rate": self.rate, "seed": self.seed}
         facts |= {"labels": self.labels, "orbits": self.orbits}
-        return Spec("priors", REVISION, facts, base.inputs, str(self))
+        return Spec("priors", REVISION, facts, self.base.spec.inputs, str(self))
 
     def __str__(self) -> str:
         return f"priors, {self.columns['network']}"

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from equivar.chapters.c12_priors.trained import PLAIN
-from equivar.figures import COLOURS, WIDTH, half_interval, shared_legend
-from equivar.names import BEFORE_POOLING
+from equivar.figures import COLOURS, WIDTH, first_to_last, half_interval, shared_legend
+from equivar.names import BEFORE_POOLING, title_of
 from equivar.orbits import FIRST
 
 WAYS = {  # of a line: colour, words, how it is drawn
@@ -52,7 +52,7 @@ def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> 
         ax.axis("off")
     for ax, name in zip(axes.flat, names, strict=False):
         _panel(ax, rows[rows["network"] == name], column)
-        ax.set_title(name.replace("resnet", "ResNet-"), fontsize="small")
+        ax.set_title(title_of(name), fontsize="small")
     lowest = rows.groupby(["network", "index", "way"])[column].mean().min()
     axes.flat[0].set_ylim(min(-0.12, lowest - 0.05), 1.08)
     for ax in axes.flat[max(0, len(names) - columns) : len(names)]:
@@ -70,9 +70,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, column: str):
             ax.plot(means.index, means[way], color=colour, label=words, **marks)
     ax.axhline(0, color="black", lw=0.6, zorder=0)
     ax.axhline(1, color="black", lw=0.4, ls=(0, (1, 3)), zorder=0)
-    ax.set_xticks([means.index.min(), means.index.max()], ["first", "last"], fontsize="x-small")
-    for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
-        label.set_ha(side)
+    first_to_last(ax, means.index.min(), means.index.max(), fontsize="x-small")
 
 
 def agreement_by_depth(table: pd.DataFrame) -> Figure:

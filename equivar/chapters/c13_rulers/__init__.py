@@ -32,11 +32,11 @@ from equivar.chapters.c13_rulers.pictures import (
 )
 from equivar.chapters.c13_rulers.planted import planted
 from equivar.chapters.c13_rulers.ruled import Ruled, Timed
-from equivar.names import BEFORE_POOLING, unknown_name
-from equivar.rulers import RULERS
-from equivar.runs import Measurement, Results, Store, Stored, run_all
-from equivar.runs.measured import given_or_trained, of_row
-from equivar.runs.parameters import TRAIN, NetworkRow, Schedule, Seed, of_this_profile
+from equivar.names import BEFORE_POOLING, title_of
+from equivar.rulers import RULERS, check_rulers
+from equivar.runs import Results, Store, Stored, Training, run_all
+from equivar.runs.measured import given_or_trained, of_row, taken_up
+from equivar.runs.parameters import Schedule, Seed, WithWeights, of_this_profile
 from equivar.verdicts import (
     CORRECTED,
     SCORE,
@@ -111,7 +111,7 @@ class Parameters(Schedule):
     task_images: Enough
     augmentations: c05_augmentations.Parameters
     augmentation_images: Enough
-    imagenet: tuple[NetworkRow, ...]
+    imagenet: WithWeights
     imagenet_data: str
     imagenet_images: Enough
     turns: tuple[str, ...]
@@ -126,18 +126,8 @@ class Parameters(Schedule):
     @field_validator("rulers")
     @classmethod
     def _known(cls, rulers: tuple[str, ...]) -> tuple[str, ...]:
-        for name in rulers:
-            if name not in RULERS:
-                raise unknown_name("ruler", name, RULERS)
+        check_rulers(rulers)
         return rulers
-
-    @field_validator("imagenet")
-    @classmethod
-    def _with_weights(cls, networks: tuple[NetworkRow, ...]) -> tuple[NetworkRow, ...]:
-        untrained = [one.name for one in networks if one.weights == TRAIN]
-        if untrained:
-            raise ValueError(f"{', '.join(untrained)}: name weights, nothing is trained here")
-        return networks
 
 
 def runs(p: Parameters) -> list[Stored]:
@@ -209,30 +199,37 @@ def _residual(p: Parameters) -> list[Ruled]:
     transforms = [*p.turns, *p.shifts]
     found = []
     for name, weights in p.networks.items():
-        base = _base(p, name, given_or_trained(name, weights, p, p.train_data, p.images, p.seed))
-        groups = {"network": _title(name), "sort": "residual", "family": "cnn"}
+        network = given_or_trained(name, weights, p, p.train_data, p.images, p.seed)
+        base = taken_up("rulers", name, network, p.data, p.images)
+        groups = {"network": title_of(name), "sort": "residual", "family": "cnn"}
         found += _with_twin(p, base, p.residual_images, transforms, groups)
     return found
 
 
 def _of_tasks(p: Parameters) -> list[Ruled]:
-    groups = {"network": "7-layer CNN", "sort": "task", "family": "cnn"}
-    every = c04_tasks.runs(p.tasks)
-    return [
-        one
-        for number, base in enumerate(every)
-        for one in _with_twin(p, base, p.task_images, p.turns, groups, twin=number == 0)
-    ]
+    return _trained_here(p, c04_tasks.runs(p.tasks), "7-layer CNN", "task", p.task_images, p.turns)
 
 
 def _of_augmentations(p: Parameters) -> list[Ruled]:
-    name = f"{_title(p.augmentations.network)}, trained here"
-    groups = {"network": name, "sort": "augmentation", "family": "cnn"}
-    every = c05_augmentations.runs(p.augmentations)
+    name = f"{title_of(p.augmentations.network)}, trained here"
+    every, images = c05_augmentations.runs(p.augmentations), p.augmentation_images
+    return _trained_here(p, every, name, "augmentation", images, p.shifts)
+
+
+def _trained_here(
+    p: Parameters,
+    every: Sequence[Training],
+    name: str,
+    sort: str,
+    images: int,
+    transforms: Sequence[str],
+) -> list[Ruled]:
+    """The runs of one network, and the twin of the first."""
+    groups = {"network": name, "sort": sort, "family": "cnn"}
     return [
         one
         for number, base in enumerate(every)
-        for one in _with_twin(p, base, p.augmentation_images, p.shifts, groups, twin=number == 0)
+        for one in _with_twin(p, base, images, transforms, groups, twin=number == 0)
     ]
 
 
@@ -240,8 +237,8 @@ def _imagenet(p: Parameters) -> list[Ruled]:
     transforms = [*p.turns, *p.imagenet_shifts]
     found = []
     for row in p.imagenet:
-        base = replace(_base(p, row.name, of_row(row)), data=p.imagenet_data, order=p.seed)
-        base = replace(base, images=p.imagenet_images)
+        place = p.imagenet_data, p.imagenet_images, p.seed
+        base = taken_up("rulers", row.name, of_row(row), *place)
         groups = {"network": row.name, "sort": "imagenet", "family": row.family, "top1": row.top1}
         found += _with_twin(p, base, p.imagenet_images, transforms, groups)
     return found
@@ -260,18 +257,6 @@ def _timed(p: Parameters) -> list[Timed]:
             rulers=p.rulers,
         )
     ]
-
-
-def _base(p: Parameters, name: str, network) -> Measurement:
-    return Measurement(
-        experiment="rulers",
-        groups={"network": name},
-        network=network,
-        data=p.data,
-        images=p.images,
-        transforms=["rotations"],
-        batch_size=32,
-    )
 
 
 def _with_twin(
@@ -299,7 +284,3 @@ def _with_twin(
 def _sample(values: pd.Series) -> Sample:
     lacking = "" if len(values) > 1 else f"{len(values)} of them"
     return Sample(values.to_numpy(dtype=float), lacking)
-
-
-def _title(name: str) -> str:
-    return name.replace("resnet", "ResNet-")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
-from equivar.figures import CHANCE, COLOURS, WIDTH, shared_legend
+from equivar.figures import CHANCE, COLOURS, WIDTH, first_to_last, shared_legend
 from equivar.names import SORTS, WITHOUT_CELLS, sort_of
 from equivar.rulers import CORRELATION, RULERS
 from equivar.verdicts import SIGNS
@@ -88,11 +88,8 @@ def _scaled(ax: Axes, name: str):
     words = {"variance": "relative deviation", "lie": "error, log scale"}
     ax.set_ylabel(words.get(name, kind), fontsize="small")
     ax.set_title(one.title.replace(", ", ",\n"), fontsize="small")
-    ax.set(xticks=[0, 1], xticklabels=["first", "last"])
+    first_to_last(ax)
     ax.tick_params(labelsize="small")
-    first, last = ax.get_xticklabels()
-    first.set_horizontalalignment("left")
-    last.set_horizontalalignment("right")
 
 
 def ruler_agreement(orders: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
