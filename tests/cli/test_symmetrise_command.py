@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from equivar import cli
+from equivar.cli import symmetrising
 
 priors = importlib.import_module("equivar.priors")
 NETWORK = ["equivar:resnet8", "--option", "num_classes=10", "--ways", "matched", "own", "blank"]
@@ -30,6 +31,18 @@ def test_labels_of_a_data_set_give_the_accuracy(capsys):
     arguments = [*NETWORK, "--images", "digits", "--count", "20", "--labels", "--layers", "conv1"]
     assert cli.main(["symmetrise", *arguments]) == 0
     assert "accuracy" in capsys.readouterr().out
+
+
+def test_an_untrained_twin_has_the_statistics_of_the_images(monkeypatch):
+    given = []
+
+    def noting(model, *arguments, **options):
+        given.append(model)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(symmetrising, "symmetrise", noting)
+    assert cli.main(["symmetrise", "untrained:equivar:resnet8", "--count", "12"]) == 2
+    assert given[0].bn1.running_mean.count_nonzero()
 
 
 @pytest.mark.parametrize(
