@@ -119,8 +119,7 @@ def along_training(dynamics: pd.DataFrame, groups: Sequence[str], column: str) -
         ax.set_xscale("symlog", linthresh=1)
         ax.set_xticks(ticks, [str(tick) for tick in ticks], fontsize="small")
         ax.minorticks_off()
-        title = "no augmentation" if group == "none" else LABELS.get(group, group)
-        axes[0, place].set_title(title, fontsize="small")
+        axes[0, place].set_title(LABELS.get(group, group), fontsize="small")
     for ax, words in zip(axes[:, 0], [*SORTS.values(), "test accuracy"], strict=True):
         ax.set_ylabel(words if words == "test accuracy" else f"{words}\nequivariance",
                       fontsize="small")  # fmt: skip
