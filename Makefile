@@ -109,6 +109,9 @@ $(EXECUTED): $(BUILD)/%.ipynb: %.ipynb notebooks/profiles/$(PROFILE).yaml $(MODU
 		$(RESULTS) requirements.lock | $(READY)
 	@$(PY) tools/run_notebook.py $< --profile $(PROFILE)
 
+# It draws maps of a network of the live page.
+$(BUILD)/notebooks/01-toy-gaussian-cnns.ipynb: $(wildcard book/_static/live/weights.js)
+
 # Chapters side by side use the cores better than one after the other, if each has its own.
 # Where a chapter fails, the others are still made into a book, and make fails.
 book: ## the pages, in _build/PROFILE/html
