@@ -31,7 +31,7 @@ PROFILES := $(sort $(patsubst notebooks/profiles/%.yaml,%,$(wildcard notebooks/p
 SOURCES  := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTERS := $(SOURCES:.ipynb=)
 EXECUTED := $(SOURCES:%=$(BUILD)/%)
-RESULTS  := $(wildcard data/results/$(PROFILE)/*/*/manifest.json)
+RESULTS  := $(wildcard data/results/$(PROFILE)/*/*/manifest.json data/results/$(PROFILE)/*/pictures.png)
 MODULES  := $(wildcard equivar/*.py equivar/*/*.py equivar/*/*/*.py)
 BOOK     := $(wildcard book/*.* book/_static/* book/_static/*/* book/_ext/*.py tools/*.py data/results/*/*)
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
