@@ -5,13 +5,10 @@ Tables have a column `task`: "plain", "rot-inv", "rot-eq". A claim needs all thr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Annotated
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -20,7 +17,7 @@ from equivar import data as datasets
 from equivar.data import picture
 from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
 from equivar.names import BEFORE_POOLING, PARTS
-from equivar.runs import Results, Store, Training, run_all
+from equivar.runs import RESULTS, Results, Store, Training, run_all
 from equivar.runs.parameters import Images, Schedule, Seeds
 from equivar.verdicts import (
     EXCESS,
@@ -252,34 +249,33 @@ def seen(found: Results) -> Words:
     )
 
 
-@dataclass(frozen=True)
-class TaskPictures:
-    """A few images of one task, with the names of their classes."""
+def pictures(p: Parameters, count: int = 8) -> datasets.Sheet:
+    """The first training images of each task, with the names of their classes.
 
-    images: list[np.ndarray]  # (H, W) each
-    labels: list[str]
+    Where the data are not at hand, those that were committed with the results, or embedded digits.
+    """
+
+    def draw(data: datasets.ImageData) -> datasets.Sheet:
+        few = {task: datasets.mnist6(data, task).subset(count) for task in p.tasks}
+        images = {task: [picture(image) for image in one.images] for task, one in few.items()}
+        labels = {
+            task: [one.classes[label] for label in one.labels.tolist()] for task, one in few.items()
+        }
+        return datasets.Sheet(data.name, images, labels)
+
+    kept = sorted(RESULTS.glob("*/04-mnist6-tasks/pictures.png"))
+    return datasets.sheet_of(p.data, "digits", draw, p.tasks, kept)
 
 
-def pictures(p: Parameters, count: int = 8) -> dict[str, TaskPictures]:
-    """The first training images of each task; embedded digits where the data are not at hand."""
-    data = datasets.load_or(p.data, "digits")
-    shown = {}
-    for task in p.tasks:
-        few = datasets.mnist6(data, task).subset(count)
-        labels = [few.classes[label] for label in few.labels.tolist()]
-        shown[task] = TaskPictures([picture(image) for image in few.images], labels)
-    return shown
-
-
-def task_pictures(pictures: Mapping[str, TaskPictures]) -> Figure:
+def task_pictures(sheet: datasets.Sheet) -> Figure:
     """A row of images for each task, each with the name of its class."""
-    count = max(len(shown.images) for shown in pictures.values())
+    count = max(len(images) for images in sheet.rows.values())
     fig, axes = plt.subplots(
-        len(pictures), count, figsize=(WIDTH, 1.12 * len(pictures)), squeeze=False
+        len(sheet.rows), count, figsize=(WIDTH, 1.12 * len(sheet.rows)), squeeze=False
     )
-    for row, (task, shown) in zip(axes, pictures.items(), strict=True):
+    for row, (task, images) in zip(axes, sheet.rows.items(), strict=True):
         row[0].set_ylabel(LABELS[task], fontsize="small")
-        for ax, image, label in zip(row, shown.images, shown.labels, strict=True):
+        for ax, image, label in zip(row, images, sheet.labels[task], strict=True):
             ax.imshow(image, vmin=0, vmax=255)
             digit, _, turn = label.partition("-")
             ax.set_title(f"{digit}, {turn}°" if turn else digit, fontsize="small", loc="center",

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Annotated
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -23,7 +22,7 @@ from equivar.data import picture
 from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
 from equivar.names import PARTS, amount_of
 from equivar.networks.reported import reported
-from equivar.runs import Results, Store, Training, run_all
+from equivar.runs import RESULTS, Results, Store, Training, run_all
 from equivar.runs.parameters import Count, Images, Schedule, Seeds
 from equivar.verdicts import (
     EXCESS,
@@ -288,30 +287,34 @@ def zigzag(found: Results) -> Words:
     )
 
 
-def pictures(p: Parameters, count: int = 8) -> dict[str, list[np.ndarray]]:
-    """The same training images under each augmentation, (H, W, 3) each.
+def pictures(p: Parameters, count: int = 8) -> datasets.Sheet:
+    """The same training images under each augmentation.
 
-    Of embedded images where the data are not at hand.
+    Where the data are not at hand, those that were committed with the results, or drawn shapes.
     """
-    data = datasets.load_or(p.data, "shapes").subset(count)
-    targets = F.one_hot(data.labels, len(data.classes)).float()
-    shown = {}
-    for name in p.augmentations:
-        images = data.images
-        if name != "none":
-            generator = torch.Generator().manual_seed(p.seeds[0])
-            images, _ = training.AUGMENTATIONS[name](images, targets, generator)
-        shown[name] = [picture(image) for image in images]
-    return shown
+
+    def draw(data: datasets.ImageData) -> datasets.Sheet:
+        few, shown = data.subset(count), {}
+        targets = F.one_hot(few.labels, len(few.classes)).float()
+        for name in p.augmentations:
+            images = few.images
+            if name != "none":
+                generator = torch.Generator().manual_seed(p.seeds[0])
+                images, _ = training.AUGMENTATIONS[name](images, targets, generator)
+            shown[name] = [picture(image) for image in images]
+        return datasets.Sheet(data.name, shown)
+
+    kept = sorted(RESULTS.glob("*/05-augmentations/pictures.png"))
+    return datasets.sheet_of(p.data, "shapes", draw, p.augmentations, kept)
 
 
-def augmented_pictures(pictures: Mapping[str, Sequence[np.ndarray]]) -> Figure:
+def augmented_pictures(sheet: datasets.Sheet) -> Figure:
     """The same images in every row, a row for each augmentation."""
-    count = max(len(images) for images in pictures.values())
+    count = max(len(images) for images in sheet.rows.values())
     fig, axes = plt.subplots(
-        len(pictures), count, figsize=(WIDTH, 0.87 * len(pictures)), squeeze=False
+        len(sheet.rows), count, figsize=(WIDTH, 0.87 * len(sheet.rows)), squeeze=False
     )
-    for row, (name, images) in zip(axes, pictures.items(), strict=True):
+    for row, (name, images) in zip(axes, sheet.rows.items(), strict=True):
         for ax, image in zip(row, images, strict=True):
             ax.imshow(image)
             bare(ax)

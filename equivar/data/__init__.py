@@ -41,6 +41,7 @@ from equivar.data.readers import (
 )
 from equivar.data.registry import FILES, File, fingerprint_of
 from equivar.data.shapes import OUTLINES, draw_shapes
+from equivar.data.sheet import Sheet
 from equivar.files import DataDamaged, DataMissing, data_root
 from equivar.names import unknown_name
 
@@ -51,16 +52,17 @@ __all__ = [
     "DataDamaged",
     "DataMissing",
     "ImageData",
+    "Sheet",
     "data_root",
     "draw_shapes",
     "fingerprint",
     "load",
-    "load_or",
     "mnist6",
     "normalise",
     "other_bytes",
     "photograph",
     "picture",
+    "sheet_of",
     "verify",
 ]
 
@@ -124,15 +126,26 @@ def load(name: str, split: str = "train", root: str | Path | None = None, **opti
     return ImageData(name, split, images, labels, entry.class_names, entry.mean, entry.std)
 
 
-def load_or(name: str, embedded: str, split: str = "train") -> ImageData:
-    """Read a split of `name`, or of `embedded` where the files of `name` are missing.
+def sheet_of(
+    name: str,
+    embedded: str,
+    draw: Callable[[ImageData], Sheet],
+    rows: Iterable[str],
+    kept: Iterable[Path] = (),
+) -> Sheet:
+    """What `draw` makes of the training images of `name`, for a page that shows a few of them.
 
-    This is for pictures of examples, for which either set will do.
+    Where the files of `name` are missing, it is the first of the `kept` sheets that shows `name` in
+    these `rows`; without one, what `draw` makes of the set `embedded`.
     """
     try:
-        return load(name, split)
+        return draw(load(name))
     except DataMissing:
-        return load(embedded, split)
+        rows = list(rows)
+        for sheet in map(Sheet.read, kept):
+            if sheet.source == name and set(rows) <= set(sheet.rows):
+                return sheet.of(rows)
+        return draw(load(embedded))
 
 
 def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:

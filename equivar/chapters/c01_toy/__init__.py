@@ -15,6 +15,7 @@ from pydantic import Field
 
 from equivar import data as datasets
 from equivar import networks
+from equivar.chapters.c01_toy.concept import Idea, idea, idea_picture, idea_seen
 from equivar.data import picture
 from equivar.figures import (
     WIDTH,
@@ -37,6 +38,26 @@ from equivar.verdicts import (
     effect_words,
     within_margin,
 )
+
+__all__ = [
+    "CLAIMS",
+    "PAPER",
+    "Idea",
+    "Parameters",
+    "ToyNetwork",
+    "claim_4_1a",
+    "claim_4_1b",
+    "claims",
+    "filters",
+    "idea",
+    "idea_picture",
+    "idea_seen",
+    "profiles",
+    "runs",
+    "seen",
+    "tables",
+    "turned_maps",
+]
 
 PAPER = {
     "network": "two networks of three layers, made by hand",
