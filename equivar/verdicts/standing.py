@@ -8,7 +8,7 @@ from equivar.verdicts.verdict import Verdict
 
 SAID = {
     "supported": "agree with the paper on {}",
-    "contradicted": "say the opposite on {}",
+    "contradicted": "contradict the paper on {}",
     "negligible": "find nothing of interest on {}",
     "inconclusive": "leave {} open",
     "not judged": "can not judge {}",

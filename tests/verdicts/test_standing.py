@@ -20,7 +20,7 @@ def test_claims_with_one_verdict_stand_together():
 def test_what_correction_changes_is_told():
     found = verdicts(a="supported", b="contradicted")
     assert standing(found, found).endswith(
-        "say the opposite on b. Correcting for chance changes none of these verdicts."
+        "contradict the paper on b. Correcting for chance changes none of these verdicts."
     )
     other = verdicts(a="not judged", b="contradicted")
     assert standing(found, other).endswith("Corrected for chance, they can not judge a.")
