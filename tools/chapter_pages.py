@@ -137,6 +137,11 @@ def made_with(values):
             mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
     mine.setdefault("network", "the same")  # it is no parameter
     mine["network"] = "; ".join([mine["network"], *taken(values)])
+    if values.get("alike"):
+        of = values["alike"]
+        more = {"network": f"{len(of['networks'])} networks", "data": of["data"]}
+        more |= {name: f"{of[name]}" for name in ("epochs", "images")}
+        mine |= {name: f"{mine[name]}; trained alike: {words}" for name, words in more.items()}
     return mine
 
 
