@@ -98,7 +98,7 @@ def runs(p: Parameters) -> list[Measurement]:
     return [
         Measurement(
             experiment="similarities",
-            groups={"network": name, "similarity": similarity},
+            groups={"network": title_of(name), "similarity": similarity},
             network=given_or_trained(name, weights, p, p.train_data, p.images, p.seed),
             data=p.data,
             images=p.images,
@@ -308,7 +308,7 @@ def similarity_by_block(table: pd.DataFrame) -> Figure:
 
     table: rows of one network.
     """
-    name = title_of(table["network"].iloc[0])
+    name = table["network"].iloc[0]
     fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.9), sharex=True, sharey="row",
                              height_ratios=[2.6, 1])  # fmt: skip
     for (above, below), kind in zip(axes.T, KINDS, strict=True):
@@ -338,7 +338,7 @@ def activation_scatter(table: pd.DataFrame) -> Figure:
 
     table: rows of one network.
     """
-    name = title_of(table["network"].iloc[0])
+    name = table["network"].iloc[0]
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharex=True, sharey=True)
     for ax, (kind, rows) in zip(axes, table.groupby("kind", sort=False), strict=True):
         for similarity, part in rows.groupby("similarity"):
