@@ -259,7 +259,8 @@ def _strip(ax: Axes, wide: pd.DataFrame, most: float, name: str, more: str = "")
     below = np.zeros(len(wide))
     for kind in wide:
         ax.bar(edges[:-1], wide[kind], width=np.diff(edges), bottom=below, align="edge", lw=0.4,
-               color=KIND_COLOURS[kind], edgecolor="white", label=KIND_LABELS[kind] + more)  # fmt: skip
+               color=KIND_COLOURS[kind], edgecolor="white",
+               label=KIND_LABELS[kind] + more)  # fmt: skip
         below = below + wide[kind].to_numpy()
     ax.set(xlim=(0, 1), ylim=(0, most), yticks=[], xticks=[])
     ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=SMALL)
