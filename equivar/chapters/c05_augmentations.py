@@ -279,8 +279,8 @@ def zigzag(found: Results) -> Words:
     )
     return Words(
         f"With {AUGMENTATIONS[base]} the lines go up and down with the period of the stride. A map "
-        "of stride 2 has a cell for every second pixel: a shift by two pixels moves it by one cell, "
-        "and a shift by one falls between two. If the map were a smooth picture, reading it "
+        "of stride 2 has a cell for every second pixel: a shift by two pixels moves it by one "
+        "cell, and a shift by one falls between two. If the map were a smooth picture, reading it "
         f"between its cells would do. It is not: {'; '.join(told)}. A strided layer samples its "
         "map too coarsely for reading between cells. This is the aliasing that {cite:t}`zhang2019` "
         "describe. A shift by one pixel is an exception where it moves a map by so little that "
