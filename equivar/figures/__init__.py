@@ -4,7 +4,7 @@ What several chapters draw; the pictures of one chapter stand in its room. Every
 into Axes that it is given, or makes a figure of them and returns it. Nothing here imports PyTorch.
 """
 
-from equivar.figures.labels import end_labels, names_beside, spread
+from equivar.figures.labels import SMALL, end_labels, names_beside, spread
 from equivar.figures.numbers import numbers
 from equivar.figures.profile import depth_profile, network_profile
 from equivar.figures.rulers import ruler_profile
@@ -36,6 +36,7 @@ __all__ = [
     "COLOURS",
     "LABELS",
     "MARKERS",
+    "SMALL",
     "WIDTH",
     "Words",
     "accuracies",

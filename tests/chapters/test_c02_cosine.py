@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equivar import figures
 from equivar.chapters import c02_cosine
 
 
@@ -30,6 +31,17 @@ def blocks(cosine, correlation, layers=20, networks=3, seed=1):
                     for i in range(layers)
                 ]  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def test_the_figure_names_the_network_and_shows_its_activation():
+    table = blocks(1, 0, networks=1).assign(se=0.01, chance=0.1)
+    figure = c02_cosine.similarity_by_block(table)
+    found = figures.numbers(figure).groupby(["panel", "series"])["y"]
+    scores = table[(table["kind"] == "invariance") & (table["similarity"] == "cosine")]
+    drawn = found.get_group(("net 0: invariance", "cosine"))
+    np.testing.assert_allclose(drawn, scores["score"])
+    below = found.get_group(("mean activation", "mean activation"))
+    np.testing.assert_allclose(below, [*scores["mean_activation"]] * 2)  # below both panels
 
 
 @pytest.mark.parametrize(
@@ -119,10 +131,10 @@ def test_sentences_tell_the_numbers_of_the_tables():
         {"similarity": ["cosine", "correlation"], "before": [0.7, 0.0], "after": [0.9, 0.0]}
     )
     assert "is 0.70 on average, and 0.90 once 0.5" in c02_cosine.maps_seen(maps, 0.5)
-    table = blocks(9, 0, networks=1).assign(chance=0.25, network="resnet20")
+    table = blocks(9, 0, networks=1).assign(chance=0.25, network="ResNet-20")
     said = c02_cosine.blocks_seen(table)
     assert said.startswith("In ResNet-20") and said.count("0.25 of ") == 4
-    means = c02_cosine.activation_correlations(table).loc["resnet20"]
+    means = c02_cosine.activation_correlations(table).loc["ResNet-20"]
     for words in (c02_cosine.scatter_seen(table), c02_cosine.seen(table)):
         assert f"for invariance {means['invariance', 'cosine']:.2f} by cosine" in words
     judged = [c02_cosine.claim_3_3a(table)]

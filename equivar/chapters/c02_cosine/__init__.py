@@ -112,7 +112,7 @@ def runs(p: Parameters) -> list[Measurement]:
     return [
         Measurement(
             experiment="similarities",
-            groups={"network": name, "similarity": similarity},
+            groups={"network": title_of(name), "similarity": similarity},
             network=given_or_trained(name, weights, p, p.train_data, p.images, p.seed),
             data=p.data,
             images=p.images,
@@ -258,7 +258,7 @@ def maps_seen(maps: pd.DataFrame, offset: float) -> Words:
 
 def blocks_seen(blocks: pd.DataFrame) -> Words:
     """What chance scores in one network by both similarities, beside the scores themselves."""
-    name = title_of(blocks["network"].iloc[0])
+    name = blocks["network"].iloc[0]
     told = []
     for similarity in ("cosine", "correlation"):
         of = blocks[blocks["similarity"] == similarity]
@@ -283,7 +283,7 @@ def scatter_seen(blocks: pd.DataFrame) -> Words:
     """How closely the scores of one network follow its mean activation."""
     r = activation_correlations(blocks).iloc[0]
     return Words(
-        f"How closely the scores of {title_of(blocks['network'].iloc[0])} follow its mean "
+        f"How closely the scores of {blocks['network'].iloc[0]} follow its mean "
         f"activation (r): {_followed(r)}. The paper reports .63 by cosine and .11 by correlation "
         "for its ResNet-44 (figure 2b)."
     )

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from equivar.figures import CHANCE, COLOURS, LABELS, MARKERS, WIDTH, end_labels, shared_legend
-from equivar.names import KINDS, title_of
+from equivar.names import KINDS
 from equivar.verdicts import SE_95
 
 
@@ -35,7 +35,7 @@ def similarity_by_block(table: pd.DataFrame) -> Figure:
 
     table: rows of one network.
     """
-    name = title_of(table["network"].iloc[0])
+    name = table["network"].iloc[0]
     fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.9), sharex=True, sharey="row",
                              height_ratios=[2.6, 1])  # fmt: skip
     for (above, below), kind in zip(axes.T, KINDS, strict=True):
@@ -65,7 +65,7 @@ def activation_scatter(table: pd.DataFrame) -> Figure:
 
     table: rows of one network.
     """
-    name = title_of(table["network"].iloc[0])
+    name = table["network"].iloc[0]
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharex=True, sharey=True)
     for ax, (kind, rows) in zip(axes, table.groupby("kind", sort=False), strict=True):
         for similarity, part in rows.groupby("similarity"):

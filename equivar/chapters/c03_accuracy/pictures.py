@@ -18,7 +18,7 @@ def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
     """Equivariance, corrected for chance, against top-1: a panel for each part (figure 4).
 
     A point for each network, in the colour of its family, with its name on the right; rho is the
-    rank correlation. Pool, whose order is nearly that of Final, is left out.
+    rank correlation. The part after pooling is left out.
     """
     networks = Networks(parts, CORRECTED)
     top1, names = networks.top1.to_numpy(), np.asarray(networks.names)
@@ -37,7 +37,7 @@ def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
         for x, y, name, colour in zip(*points, strict=True):
             ax.plot(x, y, "o", color=colour, ms=4.5, label=name)
         if there.any():
-            names_beside(ax, *points[:3], ["#b5b5b5"] * int(there.sum()), size=6.5)
+            names_beside(ax, *points[:3], ["#b5b5b5"] * int(there.sum()), size=7)
     for ax in axes[1]:
         ax.set_xlabel("top-1 in %")
     for ax in axes[:, 0]:
