@@ -328,11 +328,14 @@ def zigzag(found: Results) -> Words:
     means = rows.groupby(["augment", "stride", "whole"], sort=False)["score"].mean()
     names = list(dict.fromkeys(rows["augment"]))
     base = "none" if "none" in names else names[0]
+    both = means[base].unstack("whole").reindex(columns=[True, False]).dropna()
     told = [
         f"with stride {stride:g} the score is {number(of[True])} for shifts by whole cells and "
         f"{number(of[False])} between"
-        for stride, of in means[base].unstack("whole").iterrows()
+        for stride, of in both.iterrows()
     ]
+    if not told:
+        return Words("It takes shifts by whole cells and others to compare the two.")
     change = (means - means[base]).groupby(["augment", "whole"], sort=False).mean()
     added = [
         f"{AUGMENTATIONS[name]} {number(change[name, True])} and {number(change[name, False])}"

@@ -150,6 +150,18 @@ def test_correlations_in_words():
     assert "Of all 2 correlations" in said and "1 have an interval without zero" in said
 
 
+def test_too_few_networks_are_told(compared):
+    ranks = c03_accuracy.rank_correlations(compared.parts)  # of three networks
+    p = c03_accuracy.Parameters(**PARAMETERS)
+    verdicts = c03_accuracy.claims(compared, p)
+    for said in (
+        c03_accuracy.seen(ranks),
+        c03_accuracy.scatter_seen(compared.parts, "shift"),
+        c03_accuracy.meaning(verdicts, verdicts, ranks),
+    ):
+        assert said.endswith("There are too few networks for a rank correlation.")
+
+
 def test_the_least_correlation_that_can_be_told_from_none():
     for networks in (6, 14, 30):
         rho = words.least(networks)

@@ -92,3 +92,7 @@ def test_what_is_said_of_shifts_between_cells():
     assert "those between: random crops 0.10 and 0.25" in said
     alone = c05_augmentations.zigzag(scores({"crop": (0.9, 0.85)}))
     assert alone.startswith("With random crops") and "adds" not in alone
+    odd = scores({"none": (0.8, 0.6)}).scores.query("transform in ('shift-1', 'shift-3')")
+    assert "It takes shifts by whole cells and others" in c05_augmentations.zigzag(
+        Results({"scores": odd}, pd.DataFrame())
+    )

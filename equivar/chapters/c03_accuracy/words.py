@@ -13,6 +13,7 @@ from equivar.names import PARTS, SORTS
 from equivar.verdicts import CORRECTED, SE_95, Networks, Verdict, rank, standing
 
 PARTS_SAID = {part: f"in the {part} part" for part in PARTS} | {"pool": "after pooling"}
+TOO_FEW = "There are too few networks for a rank correlation."
 ALIKE = 0.05  # intervals without zero that are expected where nothing is related
 
 
@@ -47,11 +48,13 @@ def scatter_seen(parts: pd.DataFrame, transforms: str) -> Words:
             f"{number(one.effect)} {PARTS_SAID[part]}, where the networks lie between "
             f"{number(there.min())} and {number(there.max())}"
         )
-    return Words(f"For {SORTS[transforms]}, rho is {'; '.join(told)}.")
+    return Words(f"For {SORTS[transforms]}, rho is {'; '.join(told)}." if told else TOO_FEW)
 
 
 def seen(ranks: pd.DataFrame) -> Words:
     """Where the correlation with accuracy is strongest, and how many would be so by luck."""
+    if ranks.empty:
+        return Words(TOO_FEW)
     of = ranks[ranks["kind"] == "equivariance"]
     told = []
     for transforms, words in SORTS.items():
@@ -101,6 +104,8 @@ def meaning(
     verdicts: Sequence[Verdict], corrected: Sequence[Verdict], ranks: pd.DataFrame
 ) -> Words:
     """What the chapter comes to, in plain words. ranks: of `rank_correlations`."""
+    if ranks.empty:
+        return Words(f"{standing(verdicts, corrected)} {TOO_FEW}")
     final = ranks[
         (ranks["kind"] == "equivariance")
         & (ranks["transforms"] == "shift")
