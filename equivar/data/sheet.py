@@ -19,6 +19,11 @@ class Sheet:
 
     rows: name -> pictures, uint8 (H, W) or (H, W, 3), all of one size and as many in each row.
     labels: name -> a word for each picture, or nothing.
+
+    >>> import numpy as np
+    >>> sheet = Sheet("digits", {"plain": [np.zeros((8, 8), np.uint8)] * 2}, {"plain": ["2", "7"]})
+    >>> sheet.told("digits")
+    'The pictures are training images of `digits`.'
     """
 
     source: str

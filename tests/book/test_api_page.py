@@ -47,6 +47,11 @@ def test_examples_are_code():
     assert "```" not in page
 
 
+def test_examples_that_are_run_keep_their_prompts():
+    page = as_set("What it does.\n\n>>> 1 + 1\n2")
+    assert ".. code-block:: pycon\n\n   >>> 1 + 1\n   2" in page
+
+
 def test_checked_parameters_are_told_by_their_docstring_alone():
     listed = api_listing.section(c04_tasks, set())
     place = listed.index(f".. autoclass:: {c04_tasks.__name__}::Parameters")
