@@ -27,7 +27,7 @@ def test_arguments_are_a_list_of_names_and_what_is_said_of_them():
     assert ".. rubric:: Parameters\n\n**model** : nn.Module\n   Any network;" in page
     for name in inspect.signature(equivar.measure).parameters:
         assert f"\n**{name}** : " in page
-    assert "code-block" not in page and "---" not in page
+    assert "code-block:: text" not in page and "---" not in page
 
 
 def test_lists_stay_lists():
