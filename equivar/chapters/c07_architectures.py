@@ -1,29 +1,28 @@
 """Chapter 07, section 4.6: how convolutional networks, vision transformers and mixers differ.
 
-The networks are those of chapter 03, and so are its parameters, runs and tables.
+The networks are those of chapter 03, and so are its parameters, runs and tables. A second table
+may hold networks that are trained alike, several of each family: claims about families are judged
+on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pydantic import field_validator
 
-from equivar.chapters.c03_accuracy import (
-    FIFTH,
-    NEEDS,
-    Compared,
-    Parameters,
-    runs,
-    tables,
-)
+from equivar.chapters import c03_accuracy
+from equivar.chapters.c03_accuracy import FIFTH, NEEDS, Compared
 from equivar.figures import CHANCE, COLOURS, WIDTH, Words, by_part, means_by_part, shared_legend
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS, WITHOUT_CELLS, sort_of
+from equivar.runs import Store, Stored
+from equivar.runs.parameters import of_this_profile
 from equivar.verdicts import (
     EXCESS,
     FAMILIES,
@@ -43,8 +42,6 @@ from equivar.verdicts import (
     not_judged,
     rank,
 )
-
-__all__ = ["CLAIMS", "Parameters", "claims", "runs", "tables"]
 
 OTHERS = ("vit", "mixer")
 FAMILY_NEEDS = f"It takes {FEW} networks of each family"
@@ -105,12 +102,50 @@ CLAIMS = {
 }
 
 
-def claims(found: Compared, p: Parameters, corrected: bool = False) -> list[Verdict]:
-    """The verdicts on section 4.6, on scores as they are or corrected for chance."""
-    every = (claim_4_6a, claim_4_6b, claim_4_6c, claim_4_6d, claim_4_6e, claim_4_6f)
-    return judged(
-        every, found.parts, found.removed, corrected, ["network"], replicates=found.replicates
-    )
+class Parameters(c03_accuracy.Parameters):
+    """What the chapter is made with: the networks of chapter 03, and others that are trained alike.
+
+    alike: parameters of chapter 03 with several networks of each family, all trained in the run;
+    None for no second table.
+    """
+
+    alike: c03_accuracy.Parameters | None
+
+    _profile = field_validator("alike", mode="before")(of_this_profile)
+
+
+@dataclass(frozen=True)
+class Architectures(Compared):
+    """The networks of chapter 03, and in `alike` those that are trained alike, where there are."""
+
+    alike: Compared | None = None
+
+
+def runs(p: Parameters) -> list[Stored]:
+    """The networks of both tables."""
+    return c03_accuracy.runs(p) + (c03_accuracy.runs(p.alike) if p.alike else [])
+
+
+def tables(p: Parameters, store: Store | None = None) -> Architectures:
+    """Section 4.6: every network under shifts and quarter turns."""
+    found = c03_accuracy.tables(p, store)
+    alike = c03_accuracy.tables(p.alike, store) if p.alike else None
+    missing = found.missing + (alike.missing if alike else ())
+    return Architectures(**vars(found) | {"missing": missing}, alike=alike)
+
+
+def claims(found: Architectures, p: Parameters, corrected: bool = False) -> list[Verdict]:
+    """The verdicts on section 4.6, on scores as they are or corrected for chance.
+
+    Of families on the networks that are trained alike, where there are; 4.6b on the others.
+    """
+    families = (claim_4_6a, claim_4_6c, claim_4_6d, claim_4_6e, claim_4_6f)
+    told = _judged(families, found.alike or found, corrected)
+    return sorted([*told, *_judged((claim_4_6b,), found, corrected)], key=lambda one: one.claim)
+
+
+def _judged(every: Sequence[Callable], of: Compared, corrected: bool) -> list[Verdict]:
+    return judged(every, of.parts, of.removed, corrected, ["network"], replicates=of.replicates)
 
 
 def claim_4_6a(
@@ -322,12 +357,7 @@ def seen(found: Compared) -> Words:
         chance = means_by_part(of, "family", column="chance")
         late = by_part(chance, {}, ["late"])
         told.append(f"{words} equivariance by part: {table}; chance in the late part: {late}")
-    return Words(
-        ". ".join(one[:1].upper() + one[1:] for one in told)
-        + ". A transformer adds a code of positions to its tokens. It is the same in all images, "
-        "matches itself in any two of them, and where it is strong it raises what chance scores; "
-        "corrected for chance it counts for nothing."
-    )
+    return Words(". ".join(one[:1].upper() + one[1:] for one in told) + ".")
 
 
 def architecture_profiles(parts: pd.DataFrame) -> Figure:

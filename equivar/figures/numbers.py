@@ -43,14 +43,16 @@ def keep_numbers():
     from IPython import get_ipython
     from IPython.core.formatters import BaseFormatter
 
+    class Numbers(BaseFormatter):
+        """Not `for_type(Figure, ...)`: the inline backend takes that away after the first cell."""
+
+        def __call__(self, shown: object) -> str | None:
+            return as_csv(shown) if isinstance(shown, Figure) else None
+
     shell = get_ipython()
-    if shell is None:
-        return
-    formats = shell.display_formatter.formatters
-    if MIME not in formats:
-        formats[MIME] = BaseFormatter(parent=shell.display_formatter)
-        formats[MIME].format_type = MIME
-    formats[MIME].for_type(Figure, as_csv)
+    if shell is not None:
+        formats = shell.display_formatter.formatters
+        formats[MIME] = Numbers(parent=shell.display_formatter, format_type=MIME)
 
 
 def _of_axes(ax: Axes, place: int) -> Iterator[tuple]:

@@ -52,10 +52,10 @@ def build(name: str, *, seed: int = 0, **options: object) -> nn.Module:
     """Build the network `name`, with weights that depend on `seed` alone.
 
     The options are those that the network has: num_classes, in_channels, width, padding (`cnn7`),
-    channels and kernel_size (the toy networks, which have no num_classes), side (pixels, `mini-vit`
-    and `mini-mixer`). Weights are drawn as in He et al. (2015), or by timm for its own classes. The
-    state of the global RNG does not change. Raises ValueError for an unknown name (the message
-    lists near ones) and TypeError for an unknown option.
+    channels and kernel_size (the toy networks, which have no num_classes), side, patch (pixels),
+    width and depth (`mini-vit` and `mini-mixer`). Weights are drawn as in He et al. (2015), or by
+    timm for its own classes. The state of the global RNG does not change. Raises ValueError for an
+    unknown name (the message lists near ones) and TypeError for an unknown option.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)

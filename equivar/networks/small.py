@@ -21,7 +21,6 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 SIDE = 28  # pixels of the embedded digits
-PATCH = 4  # pixels of a token
 
 
 def efficientnet(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
@@ -75,15 +74,25 @@ def inception(num_classes: int = 10, in_channels: int = 3) -> nn.Module:
     return nn.Sequential(OrderedDict(layers))
 
 
-def vit(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Module:
-    """A transformer on a class token and one token per patch, with learned positions."""
+def vit(
+    num_classes: int = 10,
+    in_channels: int = 3,
+    side: int = SIDE,
+    patch: int = 4,
+    width: int = 64,
+    depth: int = 6,
+) -> nn.Module:
+    """A transformer on a class token and one token per patch, with learned positions.
+
+    patch: pixels of a token. width: channels of a token, in four heads. depth: blocks.
+    """
     model = VisionTransformer(
         img_size=side,
-        patch_size=PATCH,
+        patch_size=patch,
         in_chans=in_channels,
         num_classes=num_classes,
-        embed_dim=64,
-        depth=6,
+        embed_dim=width,
+        depth=depth,
         num_heads=4,
         mlp_ratio=2,
     )
@@ -92,14 +101,21 @@ def vit(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Mod
     return model
 
 
-def mixer(num_classes: int = 10, in_channels: int = 3, side: int = SIDE) -> nn.Module:
-    """Perceptrons that mix tokens and channels in turn."""
+def mixer(
+    num_classes: int = 10,
+    in_channels: int = 3,
+    side: int = SIDE,
+    patch: int = 4,
+    width: int = 64,
+    depth: int = 6,
+) -> nn.Module:
+    """Perceptrons that mix tokens and channels in turn; sizes as in `vit`."""
     return MlpMixer(
         img_size=side,
-        patch_size=PATCH,
+        patch_size=patch,
         in_chans=in_channels,
         num_classes=num_classes,
-        embed_dim=64,
-        num_blocks=6,
+        embed_dim=width,
+        num_blocks=depth,
         mlp_ratio=(0.5, 2),
     )

@@ -245,9 +245,10 @@ def _identity(model: nn.Module, data: ImageData, plan: Recipe) -> str:
 def _optimizer(model: nn.Module, plan: Recipe) -> torch.optim.Optimizer:
     options = {"lr": plan.lr, "weight_decay": plan.weight_decay, "fused": True}
     parameters = [value for value in model.parameters() if value.requires_grad]
-    if plan.optimizer == "adam":
-        return torch.optim.Adam(parameters, **options)
-    return torch.optim.SGD(parameters, momentum=plan.momentum, **options)
+    if plan.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=plan.momentum, **options)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return kinds[plan.optimizer](parameters, **options)
 
 
 def _layout(model: nn.Module, device: torch.device) -> torch.memory_format:

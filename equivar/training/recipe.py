@@ -30,7 +30,7 @@ SCHEDULES: dict[str, Callable[..., float]] = {
     "steps": steps_factor,
     "one-cycle": one_cycle_factor,
 }
-OPTIMIZERS = ("sgd", "adam")
+OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,8 @@ class Recipe:
     """How a network is trained; the defaults are those of section 4.4, which has 200 epochs.
 
     epochs: passes over the data. lr: the learning rate ("one-cycle": its peak). momentum: of "sgd".
-    weight_decay: an L2 penalty on all parameters. schedule: "steps" (a tenth at each of
+    weight_decay: an L2 penalty on all parameters ("adamw": weights shrink by it apart from the
+    gradient, Loshchilov and Hutter 2019). schedule: "steps" (a tenth at each of
     `milestones`, in epochs) or "one-cycle". augment: names in `AUGMENTATIONS`, in the order in
     which they are applied. seed: of the order of the images and of the augmentation. Raises
     ValueError for an unknown name, and for epochs, batch_size or lr that are not above 0.

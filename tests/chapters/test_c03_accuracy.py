@@ -60,9 +60,10 @@ def test_networks_are_measured_again_without_mean_maps_and_without_groups(compar
 
 
 def test_claims_of_three_networks_are_judged_where_they_can_be(compared):
+    both = c07_architectures.Architectures(**vars(compared))
     for room, judged in ((c03_accuracy, ()), (c07_architectures, ("4.6b",))):
         for corrected in (False, True):
-            for one in room.claims(compared, c03_accuracy.Parameters(**PARAMETERS), corrected):
+            for one in room.claims(both, c03_accuracy.Parameters(**PARAMETERS), corrected):
                 assert (one.verdict != "not judged") == (one.claim in judged), one
 
 
@@ -114,8 +115,8 @@ def test_fewer_images_of_the_first_network(small_runs):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"network": "timm:resnet18"}, "for networks 'equivar:NAME' without options"),
-        ({"options": {"side": 8}}, "for networks 'equivar:NAME' without options"),
+        ({"network": "timm:resnet18"}, "for networks 'equivar:NAME' without an input of their own"),
+        ({"input": {"size": 8}}, "for networks 'equivar:NAME' without an input of their own"),
     ],
 )
 def test_only_own_networks_are_trained_in_the_run(row, words):

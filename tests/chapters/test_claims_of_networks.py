@@ -62,7 +62,9 @@ def with_accuracy(sign):
 
 
 def judged(section, rows, corrected=False, removed=None, **more):
-    found = SimpleNamespace(parts=rows, removed=removed, replicates=more.get("replicates"))
+    found = SimpleNamespace(
+        parts=rows, removed=removed, replicates=more.get("replicates"), alike=None
+    )
     verdicts = ROOMS[section].claims(found, SimpleNamespace(), corrected)
     return {one.claim: one for one in verdicts}
 

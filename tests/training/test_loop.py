@@ -43,7 +43,7 @@ def test_training_learns_and_reports(digits):
     assert not model.training
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_same_seed_same_weights_bit_by_bit(digits, optimizer):
     data = digits.subset(192)
     options = {"augment": ("crop", "flip"), "optimizer": optimizer, "epochs": 2}

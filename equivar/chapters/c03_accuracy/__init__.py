@@ -103,8 +103,10 @@ class Parameters(Schedule):
     """What chapters 03 and 07 are made with.
 
     networks: rows as in `NetworkRow`. train_data: what rows with the weights "train" are trained
-    on, by the schedule. data, images: what is measured, and how many of it. transforms: as
-    `equivar.transforms.parse_transforms` reads them. match: as in `equivar.measure`.
+    on, by the schedule, with `augment` (names in `equivar.training.AUGMENTATIONS`);
+    train_images: on how many of its training images, 0 for all. data, images: what is measured, and
+    how many of it. transforms: as `equivar.transforms.parse_transforms` reads them. match: as in
+    `equivar.measure`.
     removed_images: how many of them a network with weights is measured on a second time, without
     what all images have in common. counts: numbers of images at which the first network is
     measured, to see whether there are enough of them. seed: of the training, and of the order in
@@ -113,6 +115,8 @@ class Parameters(Schedule):
 
     networks: Annotated[tuple[NetworkRow, ...], Field(min_length=1)]
     train_data: str
+    train_images: Annotated[int, Field(ge=0, strict=True)] = 0
+    augment: tuple[str, ...] = ()
     data: str
     images: Images
     transforms: tuple[str, ...]
@@ -330,17 +334,20 @@ def _measurement(
 
 def _training(p: Parameters, row: NetworkRow) -> Training:
     source, _, name = row.network.partition(":")
-    if source != "equivar" or row.options or row.input:
+    if source != "equivar" or row.input:
         raise ValueError(
-            f"{row.name}: the weights {TRAIN!r} are for networks 'equivar:NAME' without options, "
-            f"not {row.network!r}"
+            f"{row.name}: the weights {TRAIN!r} are for networks 'equivar:NAME' without an input "
+            f"of their own, not {row.network!r}"
         )
+    augment = {"augment": list(p.augment)} if p.augment else {}
     return Training(
         experiment="architectures",
         groups={"network": row.name},
         network=name,
+        options=row.options,
         data=p.train_data,
-        recipe=p.recipe,
+        train_images=p.train_images,
+        recipe=p.recipe | augment,
         seed=p.seed,
         images=p.images,
         transforms=[transform.name for transform in parse_transforms(p.transforms)],
