@@ -46,7 +46,7 @@ class Sheet:
     @classmethod
     def read(cls, path: Path) -> Sheet:
         """The pictures that `save` wrote. ValueError: the file is another one."""
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG"]) as image:
             facts, pixels = image.info.get(FACTS), np.asarray(image)
         if facts is None:
             raise ValueError(f"{path}: a picture, but not one that Sheet.save wrote")
