@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from equivar import data as datasets
 from equivar import training
 from equivar.data import picture
-from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
+from equivar.figures import LABELS, WIDTH, Words, bare, means_by_part, number
 from equivar.names import PARTS, amount_of
 from equivar.networks.reported import reported
 from equivar.runs import RESULTS, Results, Store, Training, run_all
@@ -32,11 +32,13 @@ from equivar.verdicts import (
     Component,
     Runs,
     Verdict,
+    count_words,
     difference,
     gap,
     judge,
     judged,
     not_judged,
+    standing,
 )
 
 AUGMENTATIONS = {
@@ -46,6 +48,7 @@ AUGMENTATIONS = {
     "cutmix": "CutMix",
     "randaugment": "RandAugment",
 }
+SAID = {part: f"in the {part} part" for part in PARTS} | {"pool": "after pooling"}
 RAISED = ("middle", "late", "final")  # the parts that crops and RandAugment raise
 PAPER = {
     "network": "ResNet-44",
@@ -66,10 +69,11 @@ CLAIMS = {
         unit="training runs",
     ),
     "4.4b": Claim(
-        "Flips and CutMix do not, and CutMix lowers it in the middle part.",
+        "Flips and CutMix do not raise translation equivariance, and CutMix lowers it in the "
+        "middle part.",
         "fig-augmentation-parts",
         smallest=0.05,
-        why="a margin: less than half of what random crops do",
+        why="a margin: a twentieth of the scale; the paper's effects are some tenths",
         unit="training runs",
     ),
     "4.4c": Claim(
@@ -236,15 +240,78 @@ def _change(scores: Runs, augment: str, part: str, **bounds: float) -> Component
     )
 
 
+def pictures_seen(p: Parameters) -> Words:
+    """Which of the augmentations move what is in an image."""
+    moving = [AUGMENTATIONS[name] for name in p.augmentations if name in ("crop", "randaugment")]
+    told = " and ".join(moving) or "none of them"
+    return Words(
+        f"By some pixels, what is in an image is moved by {told}. A flip puts all of it on the "
+        "other side, and CutMix leaves everything where it was. The test images are not augmented."
+    )
+
+
+def training_seen(found: Results) -> Words:
+    """How well the networks have learned, with their accuracies."""
+    means = found.summary.groupby("augment", sort=False)["accuracy"].mean()
+    epochs = int(found.history["epoch"].max())
+    return Words(
+        f"After {count_words(epochs, 'epoch')} accuracy on test images is {number(means.min(), 3)} "
+        f"(with {AUGMENTATIONS.get(means.idxmin(), means.idxmin())}) to {number(means.max(), 3)} "
+        f"(with {AUGMENTATIONS.get(means.idxmax(), means.idxmax())}). The losses can not be "
+        "compared: each is on images augmented in its own way, and the mixed classes of CutMix "
+        "keep it high. The paper trains for 200 epochs."
+    )
+
+
 def seen(found: Results) -> Words:
     """What the figure by part shows, with its numbers."""
     table = means_by_part(found.scores, "augment")
-    change = (table - table.loc["none"]).drop(index="none") if "none" in table.index else table
+    names = [f"{number(table.loc[_base(table), part])} {SAID[part]}" for part in table]
+    words = f"With {AUGMENTATIONS[_base(table)]}, equivariance is {', '.join(names)}."
+    change = (table - table.loc[_base(table)]).drop(index=_base(table))
+    told = [
+        f"{AUGMENTATIONS[name]} {', '.join(f'{value:+z.2f}' for value in row)}"
+        for name, row in change.iterrows()
+    ]
+    if told:
+        words += f" What each augmentation changes, in this order: {'; '.join(told)}."
+    if "crop" in change.index:
+        crop = change.loc["crop"]
+        words += (
+            f" So random crops do not change all parts alike: they add most {SAID[crop.idxmax()]} "
+            f"and least {SAID[crop.idxmin()]}. A crop moves the training images, which probably "
+            "favours features that move with the image; early features of a convolution do so by "
+            "design, and have little to gain."
+        )
+    if "cutmix" in change.index:
+        words += (
+            f" CutMix changes the middle part by {change.loc['cutmix', 'middle']:+z.2f}; the "
+            "paper's figure 6a has it below no augmentation there. For crops and RandAugment that "
+            "figure shows a gain in the middle, late and final parts."
+        )
+    return Words(words)
+
+
+def _base(table: pd.DataFrame | pd.Series) -> str:
+    """What others are compared with: no augmentation, or the first one where that is not there."""
+    return "none" if "none" in table.index else table.index[0]
+
+
+def meaning(verdicts: Sequence[Verdict], corrected: Sequence[Verdict], found: Results) -> Words:
+    """What the chapter comes to, in plain words."""
+    late = means_by_part(found.scores, "augment")["late"]
+    change = (late - late[_base(late)]).drop(_base(late))
+    told = "; ".join(f"{AUGMENTATIONS[name]} {value:+z.2f}" for name, value in change.items())
+    epochs = count_words(int(found.history["epoch"].max()), "epoch")
     return Words(
-        "Without augmentation equivariance is "
-        + by_part(table.loc[["none"]], {"none": ""}).strip()
-        + " in the early, middle and late part, after pooling and at the end. With an augmentation "
-        f"it changes there by: {by_part(change, AUGMENTATIONS)}."
+        f"{standing(verdicts, corrected)} In plain words: a network whose training images are "
+        "moved about learns features that move with the image, above all where strides have taken "
+        f"that away. Changes of the late part: {told or 'none measured'}. Wherever the two scores "
+        "are equal, what is learned is invariance in the sense of this book: a channel keeps its "
+        "role while its map moves. About CutMix the paper and this chapter need not agree. It "
+        f"makes the task harder, and after {epochs} a network may stand elsewhere than after the "
+        "paper's 200. With a few seeds an interval is also easily as wide as an effect of this "
+        "size. More seeds at the paper's schedule would settle it."
     )
 
 
@@ -280,10 +347,12 @@ def zigzag(found: Results) -> Words:
         f"With {AUGMENTATIONS[base]} the lines go up and down with the period of the stride. A map "
         "of stride 2 has a cell for every second pixel: a shift by two pixels moves it by one "
         "cell, and a shift by one falls between two. If the map were a smooth picture, reading it "
-        f"between its cells would do. It is not: {'; '.join(told)}. A strided layer samples its "
-        "map too coarsely for reading between cells. This is the aliasing that {cite:t}`zhang2019` "
-        "describe. A shift by one pixel is an exception where it moves a map by so little that "
-        f"nearly the same cell is read.{more if added else ''}"
+        f"between its cells would do. It is not: {'; '.join(told)}. A likely reason is that a "
+        "strided layer samples its map too coarsely for reading between cells, the aliasing that "
+        "{cite:t}`zhang2019` describe. A shift by one pixel is an exception where it moves a map "
+        f"by so little that nearly the same cell is read.{more if added else ''} How deep the "
+        "zigzag is depends on the network too: compare the same figure for networks of several "
+        "widths in [chapter 06](06-capacity.ipynb)."
     )
 
 
