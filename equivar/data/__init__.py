@@ -115,6 +115,10 @@ def load(name: str, split: str = "train", root: str | Path | None = None, **opti
     Raises ValueError for an unknown name or split (the message lists near ones) and TypeError for
     an unknown option. Raises DataMissing or DataDamaged for a file that is absent or broken or
     holds other data; the message names the file, its place and how to get it.
+
+    >>> images = load("digits", "test")
+    >>> len(images), images.images.shape
+    (500, torch.Size([500, 1, 28, 28]))
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -154,6 +158,9 @@ def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
     For an embedded set it holds the revision. For a set in the registry it is made from the
     recorded sha256s; the files are not read and need not be there. For any other set it is made
     from the sha256s of the files. Raises ValueError, DataMissing and DataDamaged as `load` does.
+
+    >>> fingerprint("digits", "test")
+    'embedded-r1'
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -169,6 +176,9 @@ def verify(name: str, split: str, root: str | Path | None = None) -> bool:
     The result is True for an embedded set. JPEG images are not decoded, unless the bytes of the
     files are not those on record. Raises DataDamaged for files that differ from the registry;
     otherwise raises as `load` does.
+
+    >>> verify("digits", "test")
+    True
     """
     entry = _entry(name, split)
     if entry.find is None:

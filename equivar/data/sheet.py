@@ -19,6 +19,11 @@ class Sheet:
 
     rows: name -> pictures, uint8 (H, W) or (H, W, 3), all of one size and as many in each row.
     labels: name -> a word for each picture, or nothing.
+
+    >>> import numpy as np
+    >>> sheet = Sheet("digits", {"plain": [np.zeros((8, 8), np.uint8)] * 2}, {"plain": ["2", "7"]})
+    >>> sheet.told("digits")
+    'The pictures are training images of `digits`.'
     """
 
     source: str
@@ -41,7 +46,7 @@ class Sheet:
     @classmethod
     def read(cls, path: Path) -> Sheet:
         """The pictures that `save` wrote. ValueError: the file is another one."""
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG"]) as image:
             facts, pixels = image.info.get(FACTS), np.asarray(image)
         if facts is None:
             raise ValueError(f"{path}: a picture, but not one that Sheet.save wrote")

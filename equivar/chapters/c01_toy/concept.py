@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,19 +60,19 @@ class Idea:
     about: dict  # how the network was trained
 
 
-def idea(shown: int = 0, live: Path = LIVE) -> Idea:
+def idea(shown: int = 0) -> Idea:
     """Figure 1 of the paper with maps of a trained network, by a quarter turn.
 
     The channels are chosen by rule. S(G_c, F_c') is averaged over the digits of the live page; of
     all channels of the first layers, the highest with c' = c is shown, and the highest with
     another c'. shown: the number of the digit, of twelve; ValueError for another one.
     """
-    script = live.read_text(encoding="utf-8")
+    script = LIVE.read_text(encoding="utf-8")
     data = json.loads(script[script.index("{") : script.rindex("};") + 1])
     entry = next(one for one in data["networks"] if one["task"] == TASK and one["trained"])
     pixels = _array(data["digits"]["pixels"], np.uint8).reshape(-1, 1, 28, 28)
     if not 0 <= shown < len(pixels):
-        raise ValueError(f"digit {shown} is to be shown, but {live.name} has {len(pixels)}")
+        raise ValueError(f"digit {shown} is to be shown, but {LIVE.name} has {len(pixels)}")
     x = normalise(torch.from_numpy(pixels), [data["mean"]], [data["std"]])  # (N, 1, 28, 28)
     model = _network(entry)
     pairs = [
