@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -32,15 +33,18 @@ from equivar.transforms import parse_transforms
 REVISION = 1  # raise it when the same parameters would give another result
 BYTES = 2**31  # for the channel-by-channel sums
 PLACE = ["transforms", "layer", "index", "part", "kind"]
-VALUES = ["score", "chance", "corrected"]
 READINGS = {  # of each check, in the order in which they are drawn
     "common": ("kept", "taken away"),
     "halves": ("the same images", "the other half"),
     "neighbours": ("in a drawn order", "sorted by class"),
 }
-
-
 VALUES = {"score": "equivariance", "corrected": "corrected equivariance", "chance": "chance"}
+CHANGES = {  # what the last reading of a check does
+    "common": "Taking the mean maps away",
+    "halves": "Choosing the match on the other half of the images",
+    "neighbours": "Sorting the images by class",
+    "sizes": "A side of {other}, not {first},",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,21 +140,26 @@ def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Fi
             of = rows[(rows["transforms"] == transforms) & (rows["reading"] == reading)]
             ax.plot(of["index"] + 1, of[value], color=f"C{i}", label=reading, lw=1.2,
                     marker="osD"[i % 3], ms=3.5, ls=("-", "--", ":")[i % 3])  # fmt: skip
-        ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
-        for place, part in zip(ends["index"], ends["part"], strict=True):
-            ax.axvline(place + 0.5, color="black", lw=0.5, ls=(0, (1, 3)), zorder=0)
-            ax.text(place + 0.7, 1.01, part, transform=ax.get_xaxis_transform(),
-                    ha="left", rotation=30, fontsize="x-small")  # fmt: skip
+        mark_ends(ax, rows)
         ax.axhline(0, color="black", lw=0.6, zorder=0)
-        ax.set_title(words, pad=14)
+        ax.set_title(words)
         ax.set_xlabel("layer")
     axes[0].set_ylabel("equivariance" if value == "score" else f"equivariance, {value}")
     shared_legend(fig, axes[0], ncols=len(readings))
     return fig
 
 
+def mark_ends(ax: Axes, rows: pd.DataFrame):
+    """A line before Pool and Final, of layers counted from 1, and their names above it."""
+    ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
+    if len(ends):
+        ax.axvline(ends["index"].min() + 0.5, color="black", lw=0.5, ls=(0, (1, 3)), zorder=0)
+        ax.text(1, 1.01, ", ".join(ends["part"]), transform=ax.transAxes, ha="right",
+                fontsize="x-small")  # fmt: skip
+
+
 def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words:
-    """By how much the last reading of a check differs from the first, in a sentence.
+    """What a check changes, by sort of transformation: on average and at most, in sentences.
 
     Of sizes: an odd one from the even one.
     """
@@ -162,9 +171,13 @@ def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words
     first, other = readings[0], readings[-1]
     change = wide[other] - wide[first]
     ends = change.index.get_level_values("part").isin(WITHOUT_CELLS)
-    inside, last = change[~ends], change[ends]
-    return Words(
-        f"With “{other}” instead of “{first}” the {VALUES[value]} of a layer before pooling "
-        f"changes by {inside.mean():+.3f} on average and by {number(inside.abs().max(), 3)} at "
-        f"most; Pool and Final change by {last.mean():+.3f} on average."
-    )
+    told = []
+    for transforms, words in SORTS.items():
+        inside, last = (c.xs(transforms) for c in (change[~ends], change[ends]))
+        told.append(
+            f"for {words} by {inside.mean():+z.3f} on average over the layers before pooling (no "
+            f"layer by more than {number(inside.abs().max(), 3)}) and by {last.mean():+z.3f} in "
+            "Pool and Final"
+        )
+    does = CHANGES[check].format(first=first, other=other)
+    return Words(f"{does} changes {VALUES[value]} {', '.join(told)}.")
