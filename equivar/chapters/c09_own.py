@@ -29,7 +29,7 @@ from equivar.rulers import COLUMNS, RULERS, compare
 from equivar.runs.parameters import ChapterParameters, Count, Images, Seed
 from equivar.similarity import pairwise
 from equivar.transforms import Rotation, Shift, parse_transforms
-from equivar.verdicts import SE_95, Claim, Verdict
+from equivar.verdicts import SE_95, Claim, Verdict, count_words
 
 MATCHED = 100  # images over which the channels that are drawn are matched
 _PAIRS_BYTES = 2**28  # of the channel-by-channel similarities of a batch
@@ -240,7 +240,7 @@ def rulers_seen(found: OwnNetwork) -> Words:
             f"{number(of['chance', ruler].mean())})"
             for ruler in dict.fromkeys(rows["ruler"])
         ]
-        told.append(f"for {sort}s, over {len(of)} layers: {', '.join(numbers)}")
+        told.append(f"for {sort}s, over {count_words(len(of), 'layer')}: {', '.join(numbers)}")
     lacking = rows[rows["score"].isna()].groupby("ruler", sort=False)["layer"].unique()
     notes = [
         f"The {RULERS[ruler].title} has no score in {', '.join(f'`{one}`' for one in layers)}: to "

@@ -159,7 +159,6 @@ def group_law(table: pd.DataFrame) -> Figure:
         ax.set(title=f"{degrees}°", xlabel="weakest score of the cycle", xlim=(0, 1))
         ax.set(ylim=(-0.25, 1.05), yticks=np.linspace(0, 1, 6))
     axes[0].set_ylabel("share of pairs and orbits")
-    axes[0].text(0.01, 0.03, "cycles", transform=axes[0].transAxes, fontsize="xx-small")
     shared_legend(fig, axes[0])
     return fig
 
