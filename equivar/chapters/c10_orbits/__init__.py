@@ -221,8 +221,8 @@ def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
     low, high = float(interval.low) - chance, float(interval.high) - chance
     reason = (
         f"Orbits are found in the first convolution of {has.sum()} of {len(has)} networks, a share "
-        f"of {has.mean():.2f}; by chance, a share of {chance:.2f} would have a false one: "
-        f"{effect_words(effect, low, high)}, {count_words(len(has), 'network')}."
+        f"of {has.mean():.3f}; by chance, a share of {chance:.3f} would have a false one: "
+        f"{effect_words(effect, low, high, digits=3)}, {count_words(len(has), 'network')}."
     )
     verdict = directional(low, high, CLAIMS["B6"].smallest)
     return Verdict("B6", effect, low, high, verdict, reason, len(has), above=0)
