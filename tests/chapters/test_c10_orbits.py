@@ -13,6 +13,7 @@ from schedules import SCHEDULE, TASKS, of_chapter
 from equivar import data as datasets
 from equivar.chapters import c10_orbits
 from equivar.chapters.c10_orbits import pictures
+from equivar.figures import numbers
 
 matplotlib.use("agg")
 orbits = importlib.import_module("equivar.orbits")
@@ -119,6 +120,8 @@ def test_shares_of_the_group_law_have_intervals_and_counts():
     known = (0.4439, 0.9748)  # Clopper and Pearson, of 8 of 10
     assert (shares["low"][0], shares["high"][0]) == pytest.approx(known, abs=1e-4)
     assert pictures.law_shares(table, 180, False).empty
+    assert "too few" in c10_orbits.law_seen(table[:3])
+    assert numbers(c10_orbits.group_law(table[:3])).empty  # nothing to draw is no error
     told = c10_orbits.law_seen(table)
     assert "at 180 degrees the law holds for 0.80 of 10 that were found" in told
 

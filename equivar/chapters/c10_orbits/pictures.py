@@ -148,6 +148,8 @@ def group_law(table: pd.DataFrame) -> Figure:
     for ax, degrees in zip(axes, (180, 270), strict=True):
         for line, (found, words, colour) in enumerate(FOUND):
             shares = law_shares(table, degrees, found)
+            if shares.empty:
+                continue
             x = shares["x"] + (0.012 if found else -0.012)  # intervals beside each other
             ends = (shares["share"] - shares["low"], shares["high"] - shares["share"])
             ax.errorbar(x, shares["share"], yerr=ends, color=colour, marker="so"[found], ms=4,

@@ -37,11 +37,11 @@ def filters_seen(cycles: pd.DataFrame) -> Words:
     """How many networks have an orbit of filters, and which has most."""
     counts = first_counts(cycles)
     having = counts[counts["orbit"] > 0]
-    told = f"{len(having)} of {count_words(len(counts), 'network')} have an orbit of filters"
+    told = f"Networks with an orbit of filters: {len(having)} of {len(counts)}"
     if having.empty:
         return Words(f"{told}.")
     most = having["orbit"].idxmax()
-    return Words(f"{told}; {most} has most, {having['orbit'].max()}.")
+    return Words(f"{told}. {most} has most, {having['orbit'].max()}.")
 
 
 def maps_seen(picture: Mapping[str, object]) -> Words:
@@ -97,6 +97,8 @@ def law_seen(table: pd.DataFrame) -> Words:
         ]
         if words:
             told.append(f"at {degrees} degrees the law holds for {' and '.join(words)}")
+    if not told:
+        return Words("There are too few pairs and orbits in these networks to tell.")
     return Words("Of the pairs and orbits that are drawn, " + "; ".join(told) + ".")
 
 
