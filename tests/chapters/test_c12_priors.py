@@ -42,7 +42,7 @@ def test_every_network_is_there_with_its_tables(found, parameters):
     kept = found.tables["kept"]
     assert set(kept["sort"]) == {"residual", "task", "imagenet", "tied"}
     assert set(kept["network"]) == {
-        *("resnet8", "MNIST6, seed 0", "Rot-Inv, seed 0", "small", "plain, seed 0"),
+        *("ResNet-8", "MNIST6, seed 0", "Rot-Inv, seed 0", "small", "plain, seed 0"),
         "plain, seed 1",
     }
     places = ["network", "layer"]
@@ -51,7 +51,7 @@ def test_every_network_is_there_with_its_tables(found, parameters):
         assert not table.duplicated(places).any()
         assert set(map(tuple, kept[places].to_numpy())) == set(map(tuple, table[places].to_numpy()))
     assert measured["equivariance_score"].ge(measured["invariance_score"] - 1e-6).mean() > 0.9
-    first = weights[(weights["network"] == "resnet8") & (weights["layer"] == "conv1")]
+    first = weights[(weights["network"] == "ResNet-8") & (weights["layer"] == "conv1")]
     assert first["weights"].item() == 3 * 16 * 9
     assert kept[kept["sort"] == "imagenet"]["accuracy"].isna().all()
     assert set(c12_priors.judged_rows(found, "kept")["sort"]) == {"residual", "task"}

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
-from equivar.chapters.c08_readings.checks import mark_ends
-from equivar.figures import CHANCE, COLOURS, WIDTH, shared_legend
+from equivar.chapters.c08_readings.checks import by_layer
+from equivar.figures import CHANCE, COLOURS, SMALL, WIDTH, end_labels
 from equivar.measure import CHOICES
 from equivar.names import KINDS, PARTS
 from equivar.verdicts import SIGNS
@@ -33,14 +32,12 @@ def matching_profiles(scores: pd.DataFrame) -> Figure:
     for ax, (match, title) in zip(axes, MATCHINGS.items(), strict=True):
         rows = matched(scores, match)
         ax.plot(rows["index"] + 1, rows["score"], color=colour, marker="s", ms=3.5, lw=1.3,
-                label="rotation equivariance")  # fmt: skip
-        ax.plot(rows["index"] + 1, rows["chance"], color=colour, label="its chance", **CHANCE)
-        mark_ends(ax, rows)
-        ax.axhline(0, color="black", lw=0.6, zorder=0)
-        ax.set(title=title, xlabel="layer", ylim=(-0.05, 1))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylabel("score")
-    shared_legend(fig, axes[0])
+                label="equivariance")  # fmt: skip
+        ax.plot(rows["index"] + 1, rows["chance"], color=colour, label="chance", **CHANCE)
+        by_layer(ax, rows, title)
+        ax.set_ylim(-0.05, 1)
+    axes[0].set_ylabel("score for quarter turns")
+    end_labels(axes[1])
     return fig
 
 
@@ -103,24 +100,32 @@ def chance_curves(noise: pd.DataFrame, scores: pd.DataFrame) -> Figure:
 
     noise: of `chance_of_best`. scores: the table `grid`.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3), sharey=True)
-    greys = plt.get_cmap("cividis")
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2), sharey=True)
     layers = _chosen(scores, PLAIN | {"transforms": "rotation", "kind": "equivariance"})
     layers = layers[layers["height"] * layers["width"] > 1]
-    for ax, match in zip(axes, ("image", "dataset"), strict=True):
+    titles = {"image": "a match for each image", "dataset": "one match for all images"}
+    for ax, (match, title) in zip(axes, titles.items(), strict=True):
         rows = noise[noise["match"] == match]
-        for number, (channels, of) in enumerate(rows.groupby("channels")):
-            colour = greys(0.1 + 0.75 * number / max(1, rows["channels"].nunique() - 1))
-            ax.plot(of["cells"], of["formula"], color=colour, label=f"{channels} channels, formula")
+        shades = np.linspace(0.7, 0, rows["channels"].nunique())  # the more channels, the darker
+        for shade, (channels, of) in zip(shades, rows.groupby("channels"), strict=True):
+            colour = str(shade)
+            ax.plot(of["cells"], of["formula"], color=colour, lw=1.3, label=f"{channels} channels")
             ax.plot(of["cells"], of["simulated"], "o", ms=3.5, color=colour)
         found = _chosen(layers, {"over": "image", "match": match})
-        ax.scatter(found["height"] * found["width"], found["chance"], marker="x", s=22, lw=1,
-                   color=COLOURS["contradicted"], label="layers of the network",
+        cells = found["height"] * found["width"]
+        ax.scatter(cells, found["chance"], marker="x", s=22, lw=1, color=COLOURS["equivariance"],
                    zorder=3)  # fmt: skip
-        title = "a match for each image" if match == "image" else "one match for all images"
-        ax.set(xscale="log", xlabel="cells of a map", title=title, ylim=(-0.02, 1))
+        ticks = sorted({*rows["cells"], *cells})
+        ax.set(xscale="log", xlabel="cells of a map", title=title, ylim=(-0.02, 1.02))
+        ax.set_xticks(ticks, [str(tick) for tick in ticks], fontsize="small")
+        ax.minorticks_off()
+        if match == "image" and len(found):
+            top = found.loc[found["chance"].idxmax()]
+            ax.annotate("layers of the network", (top["height"] * top["width"], top["chance"]),
+                        xytext=(6, 0), textcoords="offset points", va="center",
+                        fontsize=SMALL)  # fmt: skip
     axes[0].set_ylabel("equivariance by chance")
-    shared_legend(fig, axes[0], ncols=3)
+    end_labels(axes[0])
     return fig
 
 
