@@ -12,8 +12,8 @@ import pandas as pd
 from pydantic import Field
 
 from equivar.chapters.c05_augmentations import Shifts, beside_reported, under_shifts
-from equivar.figures import Words, by_part, means_by_part
-from equivar.names import BEFORE_POOLING
+from equivar.figures import Words, by_part, means_by_part, number
+from equivar.names import BEFORE_POOLING, amount_of
 from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Count
 from equivar.verdicts import SCORE, Claim, Runs, Sample, Verdict, doubling, judge, judged
@@ -35,12 +35,19 @@ CLAIMS = {
         unit="training runs",
     ),
     "4.5b": Claim(
-        "Their invariance in the final part is the same.",
+        "Wide and narrow networks have the same invariance in the final part.",
         "fig-capacity-parts",
         smallest=0.05,
         why="a margin: not to be seen in the paper's figure",
         unit="training runs",
     ),
+}
+WIDTH_MATTERS = {  # what a verdict on 4.5a says of these networks
+    "supported": "the wider a network, the lower its equivariance, as in the paper",
+    "contradicted": "the wider a network, the higher its equivariance: the opposite of the paper",
+    "negligible": "width changes equivariance by too little to matter, where the paper sees a fall",
+    "inconclusive": "it stays open whether width changes equivariance",
+    "not judged": "there are too few runs to tell whether width changes equivariance",
 }
 
 
@@ -77,6 +84,16 @@ def tables(p: Parameters, store: Store | None = None) -> Results:
     return beside_reported(run_all(runs(p), store), "widening", networks, p.data)
 
 
+def learned(found: Results) -> Words:
+    """How much better the widest networks recognise test images than the narrowest."""
+    mean = found.summary.groupby("widening")["accuracy"].mean().sort_index()
+    (narrow, low), (wide, high) = mean.iloc[[0, -1]].items()
+    return Words(
+        f"On average a network of width {narrow} recognises {number(low)} of the test images and "
+        f"one of width {wide} {number(high)}."
+    )
+
+
 def seen(found: Results) -> Words:
     """What the figure by part shows, with its numbers."""
     parts = list(BEFORE_POOLING)
@@ -84,12 +101,48 @@ def seen(found: Results) -> Words:
     chance = means_by_part(found.scores, "widening", column="chance")
     names = {width: f"width {width}" for width in table.index}
     final = means_by_part(found.scores, "widening", "invariance")
+    apart, by_chance = (_from_narrow_to_wide(one) for one in (table, chance))
     return Words(
-        f"Equivariance in the early, middle and late part: {by_part(table, names, parts)}. What "
-        f"chance alone scores in the late part: {by_part(chance, names, ['late'])}; the more "
-        "channels, the better the best of them. Invariance in the final part: "
+        f"Equivariance in the early, middle and late part: {by_part(table, names, parts)}. From "
+        f"the narrowest to the widest network the late part changes by {apart:+z.2f}, and what "
+        f"chance scores there by {by_chance:+z.2f}. Invariance in the final part: "
         f"{by_part(final, names, ['final'])}."
     )
+
+
+def by_length(found: Results) -> Words:
+    """What the figure by the length of the shift shows, with its numbers."""
+    rows = found.scores[found.scores["kind"] == "equivariance"]
+    rows = rows.assign(pixels=rows["transform"].map(amount_of))
+    table = rows.groupby(["part", "pixels", "widening"])["score"].mean().unstack("widening")
+    short, long = rows["pixels"].min(), rows["pixels"].max()
+    ends = [
+        f"{part} {number(table.loc[part, short].mean())} and {number(table.loc[part, long].mean())}"
+        for part in BEFORE_POOLING
+    ]
+    widths = table.loc[list(BEFORE_POOLING)]
+    apart = (widths.max(axis=1) - widths.min(axis=1)).max()
+    return Words(
+        f"Equivariance at shifts of {short} and {long} pixels, on average over the widths: "
+        f"{'; '.join(ends)}. At no length do two widths differ by more than {number(apart)}."
+    )
+
+
+def meaning(found: Results, p: Parameters) -> Words:
+    """What the runs say of width, and how far they are from those of the paper."""
+    worded, fair = (claims(found, p, corrected)[0].verdict for corrected in (False, True))
+    told = f"In these networks {WIDTH_MATTERS[worded]}."
+    if fair != worded:
+        told += f" Corrected for chance, {WIDTH_MATTERS[fair]}."
+    return Words(
+        f"{told} These are WRN-{p.depth}, trained for {p.epochs} epochs; the paper's are "
+        f"{PAPER['network'].partition(' ')[0]}, trained for {PAPER['epochs']}."
+    )
+
+
+def _from_narrow_to_wide(table: pd.DataFrame) -> float:
+    late = table["late"].sort_index()
+    return late.iloc[-1] - late.iloc[0]
 
 
 def claims(found: Results, p: Parameters, corrected: bool = False) -> list[Verdict]:
@@ -101,22 +154,21 @@ def claims(found: Results, p: Parameters, corrected: bool = False) -> list[Verdi
 def claim_4_5a(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     """Wider networks have less translation equivariance (4.5, figure 6b).
 
-    The effect is the fall with each doubling of the width: the slope of a run's equivariance, its
+    The effect is the change with each doubling of the width: the slope of a run's equivariance, its
     mean over the early, middle and late part, against log2 of the width, over all runs. `table`
     has a column `widening`; its `width` is that of the maps. column: what is judged.
     """
     third = {("equivariance", part): 1 / len(BEFORE_POOLING) for part in BEFORE_POOLING}
     scores = Runs(table, "widening", column)
-    fall = doubling(
-        "the fall",
+    change = doubling(
+        "the change",
         "the mean translation equivariance before pooling is {1} in the narrowest networks and {0} "
-        "in the widest; its fitted fall for each doubling of the width is",
+        "in the widest; its fitted change for each doubling of the width is",
         _by_width(scores, third),
-        scale=-1,
-        above=0,
+        below=0,
         smallest=CLAIMS["4.5a"].smallest,
     )
-    return judge("4.5a", [fall], note=scores.note)
+    return judge("4.5a", [change], note=scores.note)
 
 
 def claim_4_5b(table: pd.DataFrame, column: str = SCORE) -> Verdict:

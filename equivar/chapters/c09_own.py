@@ -21,15 +21,15 @@ from equivar import networks
 from equivar.data import picture
 from equivar.data.folder import DatasetImages, FolderImages, open_images
 from equivar.features import Layers
-from equivar.figures import WIDTH, bare
+from equivar.figures import WIDTH, Words, bare, number
 from equivar.measure import measure, summarise
-from equivar.names import KINDS, sort_of
+from equivar.names import KINDS, WITHOUT_CELLS, sort_of
 from equivar.networks import Network
-from equivar.rulers import COLUMNS, compare
+from equivar.rulers import COLUMNS, RULERS, compare
 from equivar.runs.parameters import ChapterParameters, Count, Images, Seed
 from equivar.similarity import pairwise
 from equivar.transforms import Rotation, Shift, parse_transforms
-from equivar.verdicts import SE_95, Claim, Verdict
+from equivar.verdicts import SE_95, Claim, Verdict, count_words
 
 MATCHED = 100  # images over which the channels that are drawn are matched
 _PAIRS_BYTES = 2**28  # of the channel-by-channel similarities of a batch
@@ -204,6 +204,61 @@ def by_part(table: pd.DataFrame) -> pd.DataFrame:
     columns.remove(("excess", "invariance"))
     wide = wide.loc[sorted(order, key=lambda row: row[0]), columns].swaplevel(axis=1)
     return wide.rename_axis(columns=(None, None)).astype(float)
+
+
+def profile_seen(table: pd.DataFrame) -> Words:
+    """Where equivariance lies most and least above chance, for each sort of transformation."""
+    rows = table[(table["kind"] == "equivariance") & ~table["part"].isin(WITHOUT_CELLS)]
+    told = []
+    for sort, of in rows.groupby(rows["transform"].map(sort_of), sort=False):
+        means = of.groupby("layer")[["score", "chance", "corrected"]].mean().dropna()
+        if means.empty:
+            continue
+        score, chance, _ = means.mean()
+        most, least = means["corrected"].idxmax(), means["corrected"].idxmin()
+        told.append(
+            f"for {sort}s equivariance is {number(score)} on average over the layers before "
+            f"pooling, and chance {number(chance)}; corrected for chance it is highest in `{most}` "
+            f"({number(means['corrected'].max())}) and lowest in `{least}` "
+            f"({number(means['corrected'].min())})"
+        )
+    return Words(". ".join(one[:1].upper() + one[1:] for one in told) + ".")
+
+
+def rulers_seen(found: OwnNetwork) -> Words:
+    """Each ruler's equivariance and chance in the layers that all of them have, in sentences."""
+    rows = found.ruled[found.ruled["kind"] == "equivariance"]
+    if rows.empty:
+        return Words("No other ruler of equivariance is named in `rulers`.")
+    place = [rows["transform"].map(sort_of), "layer"]
+    wide = rows.pivot_table(index=place, columns="ruler", values=["score", "chance"])
+    there = wide.dropna()
+    told = []
+    for sort, of in there.groupby(level=0, sort=False):
+        numbers = [
+            f"{RULERS[ruler].title} {number(of['score', ruler].mean())} (chance "
+            f"{number(of['chance', ruler].mean())})"
+            for ruler in dict.fromkeys(rows["ruler"])
+        ]
+        told.append(f"for {sort}s, over {count_words(len(of), 'layer')}: {', '.join(numbers)}")
+    lacking = rows[rows["score"].isna()].groupby("ruler", sort=False)["layer"].unique()
+    notes = [
+        f"The {RULERS[ruler].title} has no score in {', '.join(f'`{one}`' for one in layers)}: to "
+        "fit it takes more images than were measured."
+        for ruler, layers in lacking.items()
+    ]
+    first = ". ".join(one[:1].upper() + one[1:] for one in told) + "." if told else ""
+    return Words(" ".join([first, *notes]).strip())
+
+
+def pairs_seen(examples: Examples) -> Words:
+    """How alike the pairs of maps are that are drawn."""
+    most, least = ([one.similarity for one in of] for of in (examples.most, examples.least))
+    return Words(
+        f"In `{examples.layer}` under {examples.transform} the upper pairs have S from "
+        f"{number(min(most))} to {number(max(most))}, the lower ones from {number(min(least))} to "
+        f"{number(max(least))}."
+    )
 
 
 def by_ruler(table: pd.DataFrame) -> pd.DataFrame:

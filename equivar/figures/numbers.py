@@ -111,7 +111,7 @@ def _interval(box: ErrorbarContainer, x: np.ndarray, y: np.ndarray) -> tuple:
     """The ends of an error bar's lines, of those that stand upright; NaN where there are none."""
     for bars in box.lines[2]:
         segments = np.array([one for one in bars.get_segments() if len(one) == 2])
-        if len(segments) == len(x) and (segments[:, 0, 0] == segments[:, 1, 0]).all():
+        if 0 < len(segments) == len(x) and (segments[:, 0, 0] == segments[:, 1, 0]).all():
             return segments[:, 0, 1], segments[:, 1, 1]
     return ()
 

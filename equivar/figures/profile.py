@@ -39,21 +39,28 @@ def depth_profile(table: pd.DataFrame, ax: Axes, chance: bool = True):
                 mean.index, mean["chance"], color=colour, ls=":", lw=1.3, label=f"{kind}, chance"
             )
     ax.set(xlabel="layer, by depth", ylabel="score")
+    count_from_one(ax)
+
+
+def count_from_one(ax: Axes):
+    """Ticks of an axis of layers, whose places count from 0, as sentences count layers."""
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_formatter(lambda place, _: f"{place + 1:g}")
 
 
 def network_profile(table: pd.DataFrame, title: str = "") -> Figure:
     """Scores of any network by layer, a panel for each sort of transformation, parts marked.
 
-    The bands reach from 0 to what chance scores, in the colour of the kind.
+    A band reaches from 0 to what chance scores for equivariance.
     """
     sorts = table["transform"].map(sort_of)
     fig, axes = plt.subplots(1, sorts.nunique(), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
     for ax, (sort, rows) in zip(axes[0], table.groupby(sorts, sort=False), strict=True):
         depth_profile(rows, ax)
-        for kind, values in rows.groupby("kind", sort=False):
-            chance = values.groupby("index")["chance"].mean()
-            ax.fill_between(chance.index, 0, chance, color=COLOURS[kind], alpha=0.12, lw=0)
+        chance = rows[rows["kind"] == "equivariance"].groupby("index")["chance"].mean()
+        ax.fill_between(
+            chance.index, 0, chance.clip(lower=0), color=COLOURS["equivariance"], alpha=0.12, lw=0
+        )
         ax.axhline(0, color="black", lw=0.6, zorder=0)
         _mark_parts(rows, ax)
         of = rows["transform"].unique()

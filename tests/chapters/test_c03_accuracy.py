@@ -64,7 +64,7 @@ def test_networks_are_measured_again_without_mean_maps_and_without_groups(compar
 
 def test_claims_of_three_networks_are_judged_where_they_can_be(compared):
     both = c07_architectures.Architectures(**vars(compared))
-    for room, judged in ((c03_accuracy, ()), (c07_architectures, ("4.6b",))):
+    for room, judged in ((c03_accuracy, ()), (c07_architectures, ("4.6b", "4.6e"))):
         for corrected in (False, True):
             for one in room.claims(both, c03_accuracy.Parameters(**PARAMETERS), corrected):
                 assert (one.verdict != "not judged") == (one.claim in judged), one
@@ -99,9 +99,18 @@ def test_figures_of_three_networks(compared):
         c07_architectures.relative_depth(compared.scores),
     ):
         families = compared.summary["family"].nunique()
-        assert len([t for t in figure.legends[0].get_texts() if "chance" not in t.get_text()]) == (
-            families
+        told = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert (
+            len([one for one in told if not one.startswith(("invariance", "chance"))]) == families
         )
+    assert "Translation equivariance in the parts early, middle," in c07_architectures.seen(
+        compared
+    )
+    told = c07_architectures.beside_cnns(compared)
+    assert told.count("minus the mean of the CNNs") == 2 * (families - 1) and "nan" not in told
+    assert (
+        c07_architectures.along_depth(compared.scores).count("in the first layer") == 2 * families
+    )
 
 
 def test_fewer_images_of_the_first_network(small_runs):

@@ -21,3 +21,21 @@ def test_a_width_that_does_not_exist_is_refused(small_runs):
     p = c06_capacity.Parameters(**UNDER_SHIFTS | more)
     with pytest.raises(ValueError, match="unknown model 'wrn-10-3'"):
         c06_capacity.tables(p, small_runs)
+
+
+def test_what_is_said_of_width_is_in_the_table(small_runs):
+    more = {"depth": 10, "widths": (1, 2), "augment": ("crop",), "seeds": (0,)}
+    p = c06_capacity.Parameters(**UNDER_SHIFTS | more)
+    found = c06_capacity.tables(p, small_runs)
+    late = found.scores.query("kind == 'equivariance' and part == 'late'")
+    mean = late.groupby("widening")["score"].mean()
+    told = c06_capacity.seen(found)
+    assert f"the late part changes by {mean[2] - mean[1]:+z.2f}" in told
+    accuracy = found.summary.groupby("widening")["accuracy"].mean()
+    assert f"{accuracy[1]:.2f} of the test images" in c06_capacity.learned(found)
+    shifted = late.groupby(["transform", "widening"])["score"].mean().unstack().loc["shift-4"]
+    assert f"late {late[late['transform'] == 'shift-1']['score'].mean():.2f} and" in (
+        c06_capacity.by_length(found)
+    )
+    assert shifted.notna().all()
+    assert "too few runs to tell" in c06_capacity.meaning(found, p)

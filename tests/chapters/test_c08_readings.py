@@ -176,7 +176,7 @@ def test_b1_on_planted_shares(share, verdict):
         table["chance"] = 0.252 + 0.1 * (table["chance"] - 0.25)
     judged = c08_readings.claim_b1(table)
     assert judged.verdict == verdict
-    assert "late equivariance is 0.50" in judged.reason and " above half of it by " in judged.reason
+    assert "late equivariance is 0.50" in judged.reason and "chance minus half of" in judged.reason
     assert c08_readings.claim_b1(table[table["seed"] == 0]).verdict == "not judged"
 
 
@@ -199,3 +199,33 @@ def test_b3_compares_each_reading_with_the_default():
     assert "another verdict: 4.3a (sign = clip)" in judged.reason
     assert c08_readings.claim_b3(table[:2]).verdict == "supported"
     assert c08_readings.claim_b3(table[:0]).verdict == "not judged"
+
+
+def test_what_is_seen_has_the_tables_numbers(again):
+    p = c08_readings.Parameters(**READINGS)
+    worded, fair = (c08_readings.verdicts_by_reading(again, p, way) for way in (False, True))
+    told = [
+        c08_readings.changes_seen(again.grid, "rotation"),
+        c08_readings.matching_seen(again.grid),
+        c08_readings.verdicts_seen(worded["4.4"], fair["4.4"]),
+        *(c08_readings.check_words(again.checks, check) for check in ("common", "halves", "sizes")),
+    ]
+    assert not [words for words in told if "nan" in words]
+    grid = again.grid.query("transforms == 'rotation' and kind == 'equivariance'")
+    late = grid.query("over == 'image' and sign == 'keep' and border == 'zero' and part == 'late'")
+    late = late[late["subpixel"] == "bilinear"].groupby("match")[["score", "chance"]].mean()
+    assert (
+        f"{late.loc['image', 'score']:.2f}, and chance {late.loc['image', 'chance']:.2f}"
+        in (told[1])
+    )
+
+
+def test_verdicts_that_change_are_named():
+    rows = [("default", "supported"), ("match = image", "contradicted"), ("sign = clip", "?")]
+    table = pd.DataFrame(rows, columns=["reading", "verdict"]).assign(claim="4.3a")
+    told = c08_readings.verdicts_seen(table, table[:1])
+    assert told == (
+        "As worded, the opposite is found for 4.3a under `match = image`; another verdict is found "
+        "for 4.3a under `sign = clip`. Corrected for chance, every verdict is the same under every "
+        "reading."
+    )

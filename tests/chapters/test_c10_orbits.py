@@ -13,6 +13,8 @@ from schedules import SCHEDULE, TASKS, of_chapter
 from equivar import data as datasets
 from equivar import figures
 from equivar.chapters import c10_orbits
+from equivar.chapters.c10_orbits import pictures
+from equivar.figures import numbers
 
 matplotlib.use("agg")
 orbits = importlib.import_module("equivar.orbits")
@@ -122,3 +124,38 @@ def test_the_example_has_what_was_planted():
     planted = [range(4), range(4, 8), (8, 9), (10, 11), (12,), (13,), (14,)]
     assert groups == {frozenset(group) for group in planted}
     c10_orbits.orbit_filters(filters, found).canvas.draw()
+
+
+def test_shares_of_the_group_law_have_intervals_and_counts():
+    rows = [
+        {"kind": "pair", "found": True, "weakest": 0.5, "law_180": float(i < 8), "law_270": 1.0}
+        for i in range(10)
+    ]
+    table = pd.DataFrame([*rows, rows[0] | {"kind": "fixed"}, rows[0] | {"weakest": 0.9}])
+    shares = pictures.law_shares(table, 180, True)
+    assert shares[["share", "cycles"]].to_numpy().tolist() == [[0.8, 10]]  # one cycle is too few
+    known = (0.4439, 0.9748)  # Clopper and Pearson, of 8 of 10
+    assert (shares["low"][0], shares["high"][0]) == pytest.approx(known, abs=1e-4)
+    assert pictures.law_shares(table, 180, False).empty
+    assert "too few" in c10_orbits.law_seen(table[:3])
+    assert numbers(c10_orbits.group_law(table[:3])).empty  # nothing to draw is no error
+    told = c10_orbits.law_seen(table)
+    assert "at 180 degrees the law holds for 0.80 of 10 that were found" in told
+
+
+def test_what_is_seen_has_the_tables_numbers(results):
+    cycles = results.tables["orbits"]
+    counts = c10_orbits.first_counts(cycles)
+    assert counts.loc["toy", "orbit"] == 2 and len(counts) == 4  # also where there is none
+    assert "toy has most, 2" in c10_orbits.filters_seen(cycles)
+    picture = c10_orbits.picture_along(results, "toy")
+    assert "a correlation from 1.00 to 1.00" in c10_orbits.maps_seen(picture)
+    noise = picture | {"turned": np.random.default_rng(0).normal(size=picture["maps"].shape)}
+    assert "1.00" not in c10_orbits.maps_seen(noise)
+    changes = pd.DataFrame(
+        [("rot-inv", "fixed", "late", 0.2, 0.1, 0.3), ("rot-eq", "orbit", "late", 0.1, -0.1, 0.3)],
+        columns=["task", "kind", "part", "change", "low", "high"],
+    )
+    told = c10_orbits.tasks_seen(changes)
+    assert "fixed channels in Rot-Inv, late layers: +0.20 [0.10, 0.30]. Of 2 intervals 1 " in told
+    assert "no change" in c10_orbits.tasks_seen(changes.assign(low=np.nan))

@@ -13,7 +13,7 @@ SCORES = {"early": 0.7, "middle": 0.6, "late": 0.5, "pool": 0.6, "final": 0.5}
 FAMILIES = ("cnn", "cnn", "cnn", "cnn", "vit", "vit", "mixer", "mixer")
 GROUPS = 10
 ROOMS = {"4.2": c03_accuracy, "4.6": c07_architectures}
-OVER_IMAGES, OVER_NETWORKS = "4.6b", ("4.6a", "4.6c", "4.6d", "4.6e", "4.6f")
+OVER_IMAGES, OF_FAMILIES, OF_ALL = "4.6b", ("4.6a", "4.6c", "4.6d"), ("4.6e", "4.6f")
 
 
 def table(score, names="abcdefgh", families=None):
@@ -193,12 +193,12 @@ def test_one_vit_says_nothing_of_vits_and_is_told_of_alone():
     rows = paper_like()
     single = rows[rows["network"] != "f"]
     found = judged("4.6", single, replicates=replicates(single))
-    for claim in OVER_NETWORKS:
+    for claim in OF_FAMILIES:
         assert found[claim].verdict == "not judged" and np.isnan(found[claim].effect)
         assert found[claim].reason.startswith(
             "It takes 2 networks of each family; the table has one ViT."
         )
-    told = "0.70 in the 4 CNNs whose images were left out in the same groups: -0.10 ["
+    told = "0.70 on average in the 4 CNNs: -0.10 ["
     assert f"Early translation equivariance is 0.60 in e alone and {told}" in found["4.6a"].reason
     assert found["4.6a"].reason.endswith("], over the same images in 10 groups.")
     assert "Final rotation equivariance is 0.50 in e alone and 0.40" in found["4.6d"].reason
@@ -208,13 +208,42 @@ def test_one_vit_says_nothing_of_vits_and_is_told_of_alone():
     assert bare.reason == "It takes 2 networks of each family; the table has one ViT."
 
 
+def test_what_compares_no_families_needs_none():
+    rows = paper_like()
+    cnns = rows[rows["family"] == "cnn"]
+    assert {claim: words("4.6", cnns)[claim] for claim in OF_ALL} == {
+        "4.6e": "supported", "4.6f": "inconclusive",  # four networks that differ by little
+    }  # fmt: skip
+    alike = SimpleNamespace(parts=rows, removed=None, replicates=None)
+    found = SimpleNamespace(parts=cnns, removed=None, replicates=None, alike=alike)
+    verdicts = {one.claim: one for one in c07_architectures.claims(found, SimpleNamespace())}
+    assert verdicts["4.6e"].count == verdicts["4.6f"].count == 4  # of the first table
+    assert verdicts["4.6a"].verdict == "supported"  # of the second
+    assert "4.6a" not in c07_architectures.meaning(found, SimpleNamespace())
+    assert "before pooling is supported" in c07_architectures.meaning(found, SimpleNamespace())
+    found.alike = None
+    assert "too few networks" in c07_architectures.meaning(found, SimpleNamespace())
+    one = judged("4.6", cnns[cnns["network"] == "a"])
+    assert one["4.6e"].verdict == one["4.6f"].verdict == "not judged"
+
+
+def test_cnns_with_other_groups_of_images_take_no_part():
+    rows = paper_like()
+    single = rows[rows["network"] != "f"]
+    groups = replicates(single)
+    groups = groups[(groups["network"] != "a") | (groups["group"] > 0)]
+    assert (
+        "on average in 3 of the 4 CNNs: " in judged("4.6", single, replicates=groups)["4.6a"].reason
+    )
+
+
 @pytest.mark.parametrize(
     ("without", "lacking"), [("mixer", "no Mixers"), ("vit", "no ViTs"), ("cnn", "no CNNs")]
 )
 def test_a_family_that_is_not_there_is_named(without, lacking):
     rows = paper_like()
     found = judged("4.6", rows[rows["family"] != without])
-    for claim in OVER_NETWORKS:
+    for claim in OF_FAMILIES:
         assert found[claim].verdict == "not judged" and lacking in found[claim].reason
 
 

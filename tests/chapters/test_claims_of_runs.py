@@ -269,7 +269,7 @@ def test_widths_are_compared_by_the_slope():
     found = stats.linregress(np.repeat([0, 1, 2, 3], 3), np.mean(parts, axis=1).ravel())
     half = stats.t.ppf(0.975, 10) * found.stderr
     judged = judge("4.5a", table)
-    expected = (-found.slope, -found.slope - half, -found.slope + half)
+    expected = (found.slope, found.slope - half, found.slope + half)
     assert (judged.effect, judged.low, judged.high) == pytest.approx(expected)
     final = [values(table, w, "invariance", "final") for w in (1, 2, 4, 8)]
     change = 3 * stats.linregress(np.repeat([0, 1, 2, 3], 3), np.ravel(final)).slope

@@ -91,3 +91,9 @@ def test_a_notebook_keeps_them_beside_the_picture():
     assert "image/png" in first[0]["data"] and "image/png" in second[0]["data"]
     assert first[0]["data"]["text/csv"].splitlines()[1] == "panel 1,l,1,3"
     assert "text/csv" not in second[0]["data"]
+
+
+def test_error_bars_of_nothing_are_no_error():
+    fig, ax = plt.subplots()
+    ax.errorbar([], [], yerr=([], []), label="nothing")
+    assert numbers(fig).empty

@@ -29,6 +29,7 @@ from equivar.chapters.c08_readings.pictures import (
     reading_changes,
     verdict_grid,
 )
+from equivar.chapters.c08_readings.seen import changes_seen, matching_seen, verdicts_seen
 from equivar.measure import CHOICES, measure
 from equivar.names import title_of
 from equivar.networks import fastest
@@ -51,6 +52,7 @@ __all__ = [
     "chance_curves",
     "chance_of_best",
     "chance_shares",
+    "changes_seen",
     "check_profiles",
     "check_words",
     "claim_b1",
@@ -59,12 +61,14 @@ __all__ = [
     "combinations",
     "halves_change",
     "matching_profiles",
+    "matching_seen",
     "one_at_a_time",
     "reading_changes",
     "runs",
     "tables",
     "verdict_grid",
     "verdicts_by_reading",
+    "verdicts_seen",
 ]
 
 REVISION = 1  # raise it when the same parameters would give another result
@@ -239,7 +243,8 @@ def claim_b1(table: pd.DataFrame) -> Verdict:
     components = [
         mean(
             words,
-            f"in {words} late equivariance is {{0}} and its chance {{1}}, above half of it by",
+            f"in {words} late equivariance is {{0}} and its chance {{1}}; chance minus half of the "
+            "equivariance is",
             gap.score(task, *late),
             [scores.score(task, *late), chance.score(task, *late)],
             above=0,

@@ -39,10 +39,14 @@ READINGS = {  # of each check, in the order in which they are drawn
     "halves": ("the same images", "the other half"),
     "neighbours": ("in a drawn order", "sorted by class"),
 }
-
-
 SHADES = ("#333333", "#117A8B", "#6CBAC6")  # of readings, in their order
 VALUES = {"score": "equivariance", "corrected": "corrected equivariance", "chance": "chance"}
+CHANGES = {  # what the last reading of a check does
+    "common": "Taking the mean maps away",
+    "halves": "Choosing the match on the other half of the images",
+    "neighbours": "Sorting the images by class",
+    "sizes": "A side of {other}, not {first},",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +142,7 @@ def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Fi
             of = rows[(rows["transforms"] == transforms) & (rows["reading"] == reading)]
             ax.plot(of["index"] + 1, of[value], color=SHADES[i % 3], label=reading, lw=1.3,
                     marker="osD"[i % 3], ms=3, ls=("-", "--", ":")[i % 3])  # fmt: skip
-        _by_layer(ax, rows, words)
+        by_layer(ax, rows, words)
     axes[0].set_ylabel("equivariance" if value == "score" else VALUES[value])
     end_labels(axes[-1])
     return fig
@@ -157,14 +161,14 @@ def halves_change(checks: pd.DataFrame) -> Figure:
     for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
         of = change[transforms]
         ax.bar(of.index + 1, of, width=0.6, lw=0, color=COLOURS["equivariance"], label=other)
-        _by_layer(ax, rows, words)
+        by_layer(ax, rows, words)
     lowest = min(change.min(), -0.05)
     axes[0].set_ylim(1.1 * lowest, max(0.01, 1.1 * change.max()))
     axes[0].set_ylabel("change of equivariance")
     return fig
 
 
-def _by_layer(ax: Axes, rows: pd.DataFrame, title: str):
+def by_layer(ax: Axes, rows: pd.DataFrame, title: str):
     """The axis of layers, with a line at zero, and a ground for those without cells."""
     ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
     if len(ends):
@@ -179,7 +183,7 @@ def _by_layer(ax: Axes, rows: pd.DataFrame, title: str):
 
 
 def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words:
-    """By how much the last reading of a check differs from the first, in a sentence.
+    """What a check changes, by sort of transformation: on average and at most, in sentences.
 
     Of sizes: an odd one from the even one.
     """
@@ -191,9 +195,13 @@ def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words
     first, other = readings[0], readings[-1]
     change = wide[other] - wide[first]
     ends = change.index.get_level_values("part").isin(WITHOUT_CELLS)
-    inside, last = change[~ends], change[ends]
-    return Words(
-        f"With “{other}” instead of “{first}” the {VALUES[value]} of a layer before pooling "
-        f"changes by {inside.mean():+.3f} on average and by {number(inside.abs().max(), 3)} at "
-        f"most; Pool and Final change by {last.mean():+.3f} on average."
-    )
+    told = []
+    for transforms, words in SORTS.items():
+        inside, last = (c.xs(transforms) for c in (change[~ends], change[ends]))
+        told.append(
+            f"for {words} by {inside.mean():+z.3f} on average over the layers before pooling (no "
+            f"layer by more than {number(inside.abs().max(), 3)}) and by {last.mean():+z.3f} in "
+            "Pool and Final"
+        )
+    does = CHANGES[check].format(first=first, other=other)
+    return Words(f"{does} changes {VALUES[value]} {', '.join(told)}.")

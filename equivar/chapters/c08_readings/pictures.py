@@ -8,39 +8,63 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from equivar.figures import COLOURS, SMALL, WIDTH, depth_profile, end_labels, shared_legend
+from equivar.chapters.c08_readings.checks import by_layer
+from equivar.figures import CHANCE, COLOURS, SMALL, WIDTH, end_labels
 from equivar.measure import CHOICES
 from equivar.names import KINDS, PARTS
 from equivar.verdicts import SIGNS
 from equivar.verdicts.cards import LIGHT
 
-MATCHINGS = {  # (over, match) -> what it does
-    ("image", "dataset"): "one match for all images",
-    ("dataset", "dataset"): "all images' cells at once",
-    ("image", "image"): "a match for each image",
+MATCHINGS = {  # match -> what it does
+    "dataset": "one match for all images",
+    "image": "a match for each image",
 }
 PLAIN = {"sign": "keep", "border": "zero", "subpixel": "bilinear"}
-ROWS = {"rotation": "quarter turns", "shift": "shifts"}
 
 
 def matching_profiles(scores: pd.DataFrame) -> Figure:
-    """Scores by layer: a column for each way to match channels, a row for each sort of transform.
+    """Rotation equivariance by layer and what chance gives, a panel for each way to match channels.
 
-    `scores`: the table `grid`.
+    `scores`: the table `grid`. Between the two lines lies what chance does not explain.
     """
-    fig, axes = plt.subplots(2, 3, figsize=(WIDTH, 4.6), sharex=True, sharey=True)
-    plain = _chosen(scores, PLAIN)
-    for row, (sort, words) in zip(axes, ROWS.items(), strict=True):
-        for ax, ((over, match), title) in zip(row, MATCHINGS.items(), strict=True):
-            rows = _chosen(plain, {"over": over, "match": match, "transforms": sort})
-            depth_profile(rows, ax)
-            ax.set(xlabel="", ylabel="", ylim=(-0.1, 1.05))
-            if sort == "rotation":
-                ax.set_title(title)
-        row[0].set_ylabel(f"score, {words}")
-    axes[-1, 1].set_xlabel("layer, by depth")
-    shared_legend(fig, axes[0, 0])
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2), sharey=True)
+    colour = COLOURS["equivariance"]
+    for ax, (match, title) in zip(axes, MATCHINGS.items(), strict=True):
+        rows = matched(scores, match)
+        ax.plot(rows["index"] + 1, rows["score"], color=colour, marker="s", ms=3.5, lw=1.3,
+                label="equivariance")  # fmt: skip
+        ax.plot(rows["index"] + 1, rows["chance"], color=colour, label="chance", **CHANCE)
+        by_layer(ax, rows, title)
+        ax.set_ylim(-0.05, 1)
+    axes[0].set_ylabel("score for quarter turns")
+    end_labels(axes[1])
     return fig
+
+
+def matched(scores: pd.DataFrame, match: str) -> pd.DataFrame:
+    """Rotation equivariance by layer where channels are matched so, all else by default."""
+    chosen = {"over": "image", "match": match, "transforms": "rotation", "kind": "equivariance"}
+    return _chosen(scores, PLAIN | chosen).sort_values("index")
+
+
+def choices_of(sort: str) -> dict[str, dict[str, str]]:
+    """The default reading and each other choice that a sort of transformation has, by name."""
+    names = ["over", "match", "sign", *(["border", "subpixel"] if sort == "shift" else [])]
+    return {"by default": {}} | {
+        f"{name} = {choice}": {name: choice} for name in names for choice in CHOICES[name][1:]
+    }
+
+
+def changes(scores: pd.DataFrame, sort: str, kind: str, column: str) -> pd.DataFrame:
+    """The scores by default (first row), and what each choice changes: choices by parts."""
+    rows = _chosen(scores, {"transforms": sort, "kind": kind})
+    default = {name: choices[0] for name, choices in CHOICES.items() if name in rows}
+    means = {
+        words: _chosen(rows, default | choice).groupby("part")[column].mean()
+        for words, choice in choices_of(sort).items()
+    }
+    table = pd.DataFrame(means).T.reindex(columns=PARTS)
+    return pd.concat([table[:1], table[1:] - table.iloc[0]])
 
 
 def reading_changes(scores: pd.DataFrame, sort: str) -> Figure:
@@ -49,22 +73,12 @@ def reading_changes(scores: pd.DataFrame, sort: str) -> Figure:
     Columns: invariance, equivariance, and the chance of equivariance; the row "by default" has the
     scores themselves. scores: the table `grid`.
     """
-    rows = scores[scores["transforms"] == sort]
-    names = ["over", "match", "sign", *(["border", "subpixel"] if sort == "shift" else [])]
-    choices = {"by default": {}} | {
-        f"{name} = {choice}": {name: choice} for name in names for choice in CHOICES[name][1:]
-    }
-    default = {name: choices[0] for name, choices in CHOICES.items() if name in rows}
+    choices = choices_of(sort)
     blocks = {kind: ("score", kind) for kind in KINDS} | {"chance of it": ("chance", KINDS[1])}
-    parts = [part for part in PARTS if part in set(rows["part"])]
+    parts = [part for part in PARTS if part in set(scores["part"])]
     fig, axes = plt.subplots(1, 3, figsize=(WIDTH, 1.3 + 0.34 * len(choices)), sharey=True)
     for ax, (title, (column, kind)) in zip(axes, blocks.items(), strict=True):
-        of = rows[rows["kind"] == kind]
-        means = [
-            _chosen(of, default | choice).groupby("part")[column].mean().reindex(parts)
-            for choice in choices.values()
-        ]
-        table = np.array([means[0], *(one - means[0] for one in means[1:])])
+        table = changes(scores, sort, kind, column)[parts].to_numpy()
         image = ax.imshow(table[1:], cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto",
                           extent=(-0.5, len(parts) - 0.5, len(choices) - 0.5, 0.5))  # fmt: skip
         ax.set(title=title, xticks=range(len(parts)), yticks=range(len(choices)))

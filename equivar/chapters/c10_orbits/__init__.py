@@ -30,8 +30,17 @@ from equivar.chapters.c10_orbits.searched import (
     filters_in,
     picture_along,
 )
-from equivar.figures import Words, number
-from equivar.orbits import FIRST, MATCHINGS, shares
+from equivar.chapters.c10_orbits.seen import (
+    filters_seen,
+    first_counts,
+    law_seen,
+    maps_seen,
+    planted_seen,
+    seen,
+    tasks_seen,
+)
+from equivar.chapters.c10_orbits.tabled import ANYWHERE, KIND_WORDS, matched, shares_of
+from equivar.orbits import FIRST
 from equivar.orbits.decision import WEIGHTS
 from equivar.runs import Results, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained, of_row, taken_up
@@ -50,7 +59,6 @@ from equivar.verdicts import (
     mean,
     not_judged,
 )
-from equivar.verdicts.corrected import require
 from equivar.verdicts.samples import without_seed
 
 __all__ = [
@@ -64,21 +72,26 @@ __all__ = [
     "claims",
     "false_discoveries",
     "filters_in",
+    "filters_seen",
+    "first_counts",
     "group_law",
+    "law_seen",
+    "maps_seen",
     "orbit_filters",
     "orbit_picture",
     "orbit_shares",
     "orbit_wheels",
     "picture_along",
     "planted_example",
+    "planted_seen",
     "runs",
     "seen",
     "tables",
     "task_changes",
+    "tasks_seen",
 ]
 
 EARLY, LATE = (FIRST, "early"), ("late",)
-ANYWHERE = (FIRST, "early", "middle", "late")
 NETWORKS_NEEDED = "It takes two networks"
 Searchable = Annotated[int, Field(ge=20, strict=True)]  # images, as `equivar.orbits` asks for
 CLAIMS = {
@@ -158,7 +171,7 @@ def claim_b4(table: pd.DataFrame) -> Verdict:
     over its late ones; the interval is over networks. The seeds of one network are one network.
     """
     table = table.assign(network=without_seed(table["network"]), run=table["network"])
-    found = _shares(table, ["network", "run"])
+    found = shares_of(table, ["network", "run"])
     early, late = (_by_network(found, parts) for parts in (EARLY, LATE))
     falls = (early - late).dropna()
     component = mean(
@@ -179,7 +192,7 @@ def claim_b5(table: pd.DataFrame) -> Verdict:
     The effect is the difference of a run's mean share over all layers, a comparison for each task.
     `task_changes` tells where.
     """
-    found = _shares(table, ["task", "seed"])
+    found = shares_of(table, ["task", "seed"])
     asked = (("rot-inv", "fixed"), ("rot-eq", "orbit"))
     bounds = {"above": 0, "smallest": CLAIMS["B5"].smallest}
     components = [_change(found, task, kind, ANYWHERE, **bounds) for task, kind in asked]
@@ -194,7 +207,7 @@ def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
     are found at a false discovery rate of `rate`, a quarter of which orbits may take, N rate / 4
     false orbits are expected at most, and any with the probability 1 - exp(-N rate / 4).
     """
-    first = _matched(table)
+    first = matched(table)
     first = first[first["part"] == FIRST]
     found = first["found"].astype(bool)
     has = (found & (first["kind"] == "orbit")).groupby(first["network"]).any()
@@ -208,29 +221,11 @@ def claim_b6(table: pd.DataFrame, rate: float = 0.05) -> Verdict:
     low, high = float(interval.low) - chance, float(interval.high) - chance
     reason = (
         f"Orbits are found in the first convolution of {has.sum()} of {len(has)} networks, a share "
-        f"of {has.mean():.2f}; by chance, a share of {chance:.2f} would have a false one: "
-        f"{effect_words(effect, low, high)}, {count_words(len(has), 'network')}."
+        f"of {has.mean():.3f}; by chance, a share of {chance:.3f} would have a false one: "
+        f"{effect_words(effect, low, high, digits=3)}, {count_words(len(has), 'network')}."
     )
     verdict = directional(low, high, CLAIMS["B6"].smallest)
     return Verdict("B6", effect, low, high, verdict, reason, len(has), above=0)
-
-
-def seen(table: pd.DataFrame) -> Words:
-    """What the figure by depth shows, in means over networks."""
-    found = _shares(table, ["network"])
-    found = found[found["part"].isin(ANYWHERE)]
-    means = found.groupby(["kind", "part"], sort=False)["share"].mean().unstack("part")
-    means = means.reindex(columns=[part for part in ANYWHERE if part in means])
-    words = {"fixed": "fixed channels", "pair": "channels in pairs", "orbit": "channels in orbits"}
-    told = [
-        f"{words[kind]} {', '.join(number(share) for share in row)}"
-        for kind, row in means.reindex(words).dropna(how="all").fillna(0).iterrows()
-    ]
-    count = count_words(found["network"].nunique(), "network")
-    return Words(
-        f"Shares of channels, on average over {count}, in {', '.join(means.columns)} layers: "
-        f"{'; '.join(told)}."
-    )
 
 
 def task_changes(table: pd.DataFrame) -> pd.DataFrame:
@@ -239,7 +234,7 @@ def task_changes(table: pd.DataFrame) -> pd.DataFrame:
     One row per task, kind and part: `change`, `low`, `high` (95 %, Student's t over runs). NaN
     where there are fewer than two runs.
     """
-    found = _shares(table, ["task", "seed"])
+    found = shares_of(table, ["task", "seed"])
     parts = [part for part in ANYWHERE if part in set(found["part"])]
     rows = []
     for task, kind, part in product(("rot-inv", "rot-eq"), ("fixed", "pair", "orbit"), parts):
@@ -298,30 +293,14 @@ def _change(
         _sample(by_run[by_run.index.get_level_values("task") == name], f"runs of task {name}")
         for name in (task, "plain")
     )
-    words = {"fixed": "fixed channels", "pair": "channels in pairs", "orbit": "channels in orbits"}
-    names = c04_tasks.TASKS
-    said = f"the share of {words[kind]} is {{0}} in {names[task]} and {{1}} in {names['plain']}"
-    return difference(f"{words[kind]} in {names[task]}", said, one, plain, **bounds)
+    names, words = c04_tasks.TASKS, KIND_WORDS[kind]
+    said = f"the share of {words} is {{0}} in {names[task]} and {{1}} in {names['plain']}"
+    return difference(f"{words} in {names[task]}", said, one, plain, **bounds)
 
 
 def _by_network(found: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
     """The mean share of orbits in some parts of each network, a mean over its seeds."""
     return _by_run(found, "orbit", parts, ["network", "run"]).groupby("network").mean()
-
-
-def _matched(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows matched by the maximum. ValueError: a column that is not there."""
-    wanted = ["matching", "network", "part", "kind", "found", "layer", "channels", "length"]
-    require(table, wanted)
-    return table[table["matching"] == MATCHINGS[0]]
-
-
-def _shares(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Shares of the networks that have the columns `by`."""
-    rows = _matched(table).dropna(subset=by)
-    if rows.empty:
-        return pd.DataFrame(columns=[*by, "part", "kind", "share"])
-    return shares(rows, tuple(by))
 
 
 def _by_run(found: pd.DataFrame, kind: str, parts: Sequence[str], by: list[str]) -> pd.Series:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch
+from scipy import stats
 
 from equivar.figures import SMALL, WIDTH, bare, end_labels, first_to_last
 from equivar.orbits import KINDS
@@ -17,6 +18,7 @@ from equivar.orbits import KINDS
 KIND_COLOURS = {"fixed": "#2C6E9B", "pair": "#E0A526", "orbit": "#C8443C", "none": "#E9E6E1"}
 KIND_LABELS = {"fixed": "fixed", "pair": "in pairs", "orbit": "in orbits", "none": "in none"}
 LEAST_CYCLES = 5  # of a point of the figure of the group law
+FOUND = ((True, "found", KIND_COLOURS["orbit"]), (False, "not found", "#767676"))
 _TILE = 0.62  # inches, a filter's side
 _STEP = {1: 1.35, 2: 2.85, 4: 5.75}  # tiles from one group to the next
 _GAP = 1.42  # tiles from one filter to the next of its group
@@ -148,30 +150,45 @@ def orbit_shares(shares: pd.DataFrame, by: str = "network") -> Figure:
 def group_law(table: pd.DataFrame) -> Figure:
     """How often the maps of 180 and 270 degrees are the square and cube of the one of 90.
 
-    The share of pairs and orbits for which that holds of all members, by the cycle's weakest score:
-    those that are found, and those that are not. table: rows of `equivar.orbits`.
+    The share of pairs and orbits for which that holds of all members, by the cycle's weakest score,
+    with 95 % intervals (Clopper and Pearson): those that are found, and those that are not. Below,
+    how many cycles each share is of. table: rows of `equivar.orbits`.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9), sharey=True)
-    edges = np.linspace(0, 1, 11)
-    rows = table[table["kind"].isin(["pair", "orbit"])]
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3), sharey=True)
     for ax, degrees in zip(axes, (180, 270), strict=True):
-        holds = rows[f"law_{degrees}"] == 1
-        for found, colour, words in (
-            (True, KIND_COLOURS["orbit"], "found"),
-            (False, "#8c8c8c", "not found"),
-        ):
-            of = rows["found"].astype(bool) == found
-            bins = pd.cut(rows["weakest"][of], edges)
-            share = holds[of].groupby(bins, observed=True).agg(["mean", "size"])
-            share = share[share["size"] >= LEAST_CYCLES]
-            x = [interval.mid for interval in share.index]
-            label = f"{words} ({int(of.sum())})"
-            ax.plot(x, share["mean"], color=colour, marker="o", ms=4, label=label)
+        for line, (found, words, colour) in enumerate(FOUND):
+            shares = law_shares(table, degrees, found)
+            if shares.empty:
+                continue
+            x = shares["x"] + (0.012 if found else -0.012)  # intervals beside each other
+            ends = (shares["share"] - shares["low"], shares["high"] - shares["share"])
+            ax.errorbar(x, shares["share"], yerr=ends, color=colour, marker="so"[found], ms=4,
+                        lw=1.3, elinewidth=0.9, capsize=2, label=words)  # fmt: skip
+            for place, count in zip(x, shares["cycles"], strict=True):
+                ax.text(place, -0.1 - 0.09 * line, f"{count}", color=colour, ha="center",
+                        va="center", fontsize="xx-small")  # fmt: skip
+        ax.axhline(0, color="black", lw=0.5, zorder=0)
         ax.set(title=f"{degrees}°", xlabel="weakest score of the cycle", xlim=(0, 1))
-        ax.set_ylim(-0.03, 1.05)
-    axes[0].set_ylabel("share with the law kept")
+        ax.set(ylim=(-0.25, 1.05), yticks=np.linspace(0, 1, 6))
+    axes[0].set_ylabel("share of pairs and orbits")
     end_labels(axes[1])
     return fig
+
+
+def law_shares(table: pd.DataFrame, degrees: int, found: bool) -> pd.DataFrame:
+    """The share of pairs and orbits that keep the law, in fifths of the weakest score.
+
+    Columns: x (the middle of the fifth), share, low, high (95 %), cycles (at least `LEAST_CYCLES`).
+    """
+    of = table[table["kind"].isin(["pair", "orbit"]) & (table["found"].astype(bool) == found)]
+    bins = pd.cut(of["weakest"], np.linspace(0, 1, 6))
+    kept = (of[f"law_{degrees}"] == 1).groupby(bins, observed=True).agg(["sum", "size"])
+    kept = kept[kept["size"] >= LEAST_CYCLES]
+    rows = []
+    for fifth, hits, size in kept.itertuples():
+        ends = stats.binomtest(int(hits), int(size)).proportion_ci(0.95, method="exact")
+        rows.append((fifth.mid, hits / size, ends.low, ends.high, int(size)))
+    return pd.DataFrame(rows, columns=["x", "share", "low", "high", "cycles"])
 
 
 def _groups(cycles: pd.DataFrame) -> list[tuple[tuple[int, ...], float]]:

@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from pydantic import field_validator
 
 from equivar.chapters import c03_accuracy
 from equivar.chapters.c03_accuracy import FIFTH, NEEDS, Compared
-from equivar.figures import CHANCE, COLOURS, WIDTH, Words, by_part, means_by_part, shared_legend
-from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS, WITHOUT_CELLS, sort_of
+from equivar.chapters.c07_architectures.pictures import architecture_profiles, relative_depth
+from equivar.chapters.c07_architectures.seen import along_depth, beside_cnns, seen
+from equivar.figures import Words
+from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
 from equivar.runs import Store, Stored
 from equivar.runs.parameters import of_this_profile
 from equivar.verdicts import (
@@ -43,8 +42,30 @@ from equivar.verdicts import (
     rank,
 )
 
+__all__ = [
+    "CLAIMS",
+    "Architectures",
+    "Parameters",
+    "along_depth",
+    "architecture_profiles",
+    "beside_cnns",
+    "claim_4_6a",
+    "claim_4_6b",
+    "claim_4_6c",
+    "claim_4_6d",
+    "claim_4_6e",
+    "claim_4_6f",
+    "claims",
+    "meaning",
+    "relative_depth",
+    "runs",
+    "seen",
+    "tables",
+]
+
 OTHERS = ("vit", "mixer")
 FAMILY_NEEDS = f"It takes {FEW} networks of each family"
+TWO_NEEDED = f"It takes {FEW} networks"
 TWENTIETH = "a twentieth of the scale: not to be seen in the paper's figure"
 PAPER = {
     "network": "EfficientNet-B6 and -B7, ResNeXt-101, Inception-v3, a ViT, an MLP-Mixer",
@@ -53,6 +74,11 @@ PAPER = {
     "images": "2000",
     "reports": "ViT and Mixer have less translation equivariance in early and middle parts, and "
     "less rotation equivariance inside, but the ViT the most after pooling",
+}
+OF_FAMILIES = {  # claims in a few words
+    "4.6a": "that tokens are less equivariant to shifts before pooling",
+    "4.6c": "that they are less equivariant to turns before pooling",
+    "4.6d": "that the ViTs are the most equivariant to turns at the end",
 }
 CLAIMS = {
     "4.6a": Claim(
@@ -137,11 +163,28 @@ def tables(p: Parameters, store: Store | None = None) -> Architectures:
 def claims(found: Architectures, p: Parameters, corrected: bool = False) -> list[Verdict]:
     """The verdicts on section 4.6, on scores as they are or corrected for chance.
 
-    Of families on the networks that are trained alike, where there are; 4.6b on the others.
+    Of families on the networks that are trained alike, where there are; what compares no families
+    (4.6b, 4.6e, 4.6f) on the others, which are trained as far as they go.
     """
-    families = (claim_4_6a, claim_4_6c, claim_4_6d, claim_4_6e, claim_4_6f)
+    families = (claim_4_6a, claim_4_6c, claim_4_6d)
     told = _judged(families, found.alike or found, corrected)
-    return sorted([*told, *_judged((claim_4_6b,), found, corrected)], key=lambda one: one.claim)
+    told += _judged((claim_4_6b, claim_4_6e, claim_4_6f), found, corrected)
+    return sorted(told, key=lambda one: one.claim)
+
+
+def meaning(found: Architectures, p: Parameters) -> Words:
+    """What the verdicts on families come to."""
+    worded = {one.claim: one.verdict for one in claims(found, p)}
+    told = [f"{words} is {worded[claim]}" for claim, words in OF_FAMILIES.items()]
+    first = f"Of families, {', '.join(told[:-1])}, and {told[-1]}."
+    if {worded[claim] for claim in OF_FAMILIES} == {"not judged"}:
+        first = "There are too few networks of some family here to judge families: what is seen of "
+        first += "a single network may be true of that network alone."
+    return Words(
+        f"{first} Of all networks of the first table, that turned features lie in other channels "
+        f"in early parts, and less so in late ones, is {worded['4.6e']}; that a network that is "
+        f"equivariant to turns inside is not so at the end is {worded['4.6f']}."
+    )
 
 
 def _judged(every: Sequence[Callable], of: Compared, corrected: bool) -> list[Verdict]:
@@ -204,8 +247,9 @@ def claim_4_6e(
 ) -> Verdict:
     """Early parts have equivariant features that are not invariant, more than late (figure 7).
 
-    For rotation. The effect is a network's equivariance minus its invariance, or what the first
-    adds to the second: above 0 in the early part, and larger there than in the late part.
+    For rotation, over networks of whatever family. The effect is a network's equivariance minus its
+    invariance, or what the first adds to the second: above 0 in the early part, and larger there
+    than in the late part.
     """
     networks = Networks(table, column if column == SCORE else EXCESS, replicates)
     bounds = {"above": 0, "smallest": CLAIMS["4.6e"].smallest}
@@ -225,10 +269,9 @@ def claim_4_6e(
             **bounds,
         ),
     ]
-    lacking = [*_few(networks), *([NO_EXCESS] if networks.approximate else [])]
-    if lacking:
-        return not_judged("4.6e", lacking, FAMILY_NEEDS)
-    return judge("4.6e", components, FAMILY_NEEDS, networks.note)
+    if networks.approximate:
+        return not_judged("4.6e", [NO_EXCESS], TWO_NEEDED)
+    return judge("4.6e", components, TWO_NEEDED, networks.note)
 
 
 def claim_4_6f(
@@ -236,12 +279,10 @@ def claim_4_6f(
 ) -> Verdict:
     """High rotation equivariance before pooling goes with a low one at the end (figure 7).
 
-    The effect is Spearman's correlation of the two over networks, turned round: above 0 where one
-    is high and the other low.
+    The effect is Spearman's correlation of the two over networks of whatever family, below 0 where
+    one is high and the other low.
     """
     networks = Networks(table, column, replicates)
-    if _few(networks):
-        return not_judged("4.6f", _few(networks), FAMILY_NEEDS)
     inside = [networks.scores("rotation", "equivariance", part) for part in BEFORE_POOLING]
     final = networks.scores("rotation", "equivariance", "final")
     words = "the rank correlation of rotation equivariance before pooling with that in the final "
@@ -311,16 +352,24 @@ def _few(networks: Networks) -> list[str]:
 def _beside_cnns(networks: Networks, name: str, transforms: str, part: str) -> Component:
     """One network's equivariance minus the mean of the CNNs, over images.
 
-    Of the CNNs whose images were left out in the same groups: memory decides how many there are.
+    Of the CNNs whose images were left out in as many groups, for the interval is of one sum: memory
+    decides how many groups there are.
     """
     place, groups = (transforms, "equivariance", part), networks.groups(name)
     cnns = [one for one in networks.of("cnn") if networks.groups(one) == groups]
     terms = [(1, name, *place), *((-1 / len(cnns), one, *place) for one in cnns)]
     own = networks.score(name, *place)
     others = float(np.mean([networks.score(one, *place) for one in cnns])) if cnns else np.nan
-    words = f"{part} {SORTS[transforms]} equivariance is {{0}} in {name} alone and {{1}} in the "
-    words += f"{len(cnns)} CNNs whose images were left out in the same groups"
+    words = f"{part} {SORTS[transforms]} equivariance is {{0}} in {name} alone and {{1}} on "
+    words += f"average in {_of_all(cnns, networks.of('cnn'))}"
     return contrast(f"{part} part", words, networks, terms, (own, others))
+
+
+def _of_all(some: list[str], every: list[str]) -> str:
+    """As in "11 of the 13 CNNs", or "the 13 CNNs"."""
+    if len(some) == len(every):
+        return f"the {len(every)} CNNs"
+    return f"{len(some)} of the {len(every)} CNNs"
 
 
 def _gap_over_images(
@@ -345,80 +394,3 @@ def _gap(networks: Networks, transforms: str, part: str) -> list[tuple]:
 
 def _times(terms: list[tuple], factor: float) -> list[tuple]:
     return [(factor * weight, *place) for weight, *place in terms]
-
-
-def seen(found: Compared) -> Words:
-    """What the figure by part shows of each family, with its numbers."""
-    rows = found.parts.replace({"family": FAMILIES})
-    told = []
-    for transforms, words in SORTS.items():
-        of = rows[rows["transforms"] == transforms]
-        table = by_part(means_by_part(of, "family"), {})
-        chance = means_by_part(of, "family", column="chance")
-        late = by_part(chance, {}, ["late"])
-        told.append(f"{words} equivariance by part: {table}; chance in the late part: {late}")
-    return Words(". ".join(one[:1].upper() + one[1:] for one in told) + ".")
-
-
-def architecture_profiles(parts: pd.DataFrame) -> Figure:
-    """Score by part (figure 7): networks as thin lines, a thick one for the mean of a family.
-
-    A family of one network is that network, named at its line. Dotted: the family's mean chance.
-    """
-    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.8), sharex=True, sharey="row")
-    x = range(len(PARTS))
-    for row, (transforms, words) in zip(axes, SORTS.items(), strict=True):
-        for ax, kind in zip(row, KINDS, strict=True):
-            of = parts[(parts["transforms"] == transforms) & (parts["kind"] == kind)]
-            for family, lines in of.groupby("family", sort=False):
-                colour = COLOURS[family]
-                table = lines.pivot(index="network", columns="part", values="score").reindex(
-                    columns=PARTS
-                )
-                for values in table.to_numpy():
-                    ax.plot(x, values, color=colour, lw=0.7, alpha=0.45)
-                ax.plot(x, table.mean(), color=colour, lw=2.2, marker="o", ms=4,
-                        label=_family_words(family, list(table.index)))  # fmt: skip
-                chance = lines.groupby("part")["chance"].mean().reindex(PARTS)
-                ax.plot(x, chance, color=colour, **CHANCE)
-            ax.set(title=f"{words} {kind}", xticks=x,
-                   xticklabels=[part.capitalize() for part in PARTS])  # fmt: skip
-        row[0].set_ylabel("score")
-    _legend(fig, axes[0, 0])
-    return fig
-
-
-def _family_words(family: str, names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    return f"{FAMILIES[family]}, mean of {len(names)}"
-
-
-def relative_depth(scores: pd.DataFrame) -> Figure:
-    """Equivariance by layer, from the first (0) to the last before pooling (1)."""
-    rows = scores.assign(transforms=scores["transform"].map(sort_of))[
-        (scores["kind"] == "equivariance") & ~scores["part"].isin(WITHOUT_CELLS)
-    ]
-    grid = np.linspace(0, 1, 41)
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
-    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
-        of = rows[rows["transforms"] == transforms]
-        for family, networks in of.groupby("family", sort=False):
-            lines = []
-            for _, layers in networks.groupby("network", sort=False):
-                mean = layers.groupby("index")["score"].mean().to_numpy()
-                depth = np.linspace(0, 1, len(mean))
-                ax.plot(depth, mean, lw=0.7, alpha=0.45, color=COLOURS[family])
-                lines.append(np.interp(grid, depth, mean))
-            names = list(dict.fromkeys(networks["network"]))
-            ax.plot(grid, np.mean(lines, axis=0), lw=2.2, color=COLOURS[family],
-                    label=_family_words(family, names))  # fmt: skip
-        ax.set(title=f"{words} equivariance", xlabel="relative depth")
-    axes[0].set_ylabel("score")
-    shared_legend(fig, axes[0], ncols=3)
-    return fig
-
-
-def _legend(fig: Figure, ax: Axes):
-    ax.plot([], [], color="#555555", **CHANCE, label="chance, mean of a family")
-    shared_legend(fig, ax, ncols=3)
