@@ -152,7 +152,7 @@ def with_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
 
     verdicts: rows of `judged_by_rulers`. All of them where there is no verdict at all.
     """
-    wide = verdicts.pivot(index="claim", columns="ruler", values="verdict")
+    wide = verdicts.pivot(index="claim", columns="ruler", values="verdict").fillna("not judged")
     wide = wide[[name for name in RULERS if name in wide]]
     told = ~wide.isin([CAN_NOT, "not judged"])
     return wide.loc[told.any(axis=1), told.any(axis=0)] if told.any(axis=None) else wide
