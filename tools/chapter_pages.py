@@ -14,6 +14,7 @@ from ledger import verdicts_by_claim, wording
 from equivar.chapters import room, rooms
 from equivar.figures.numbers import MIME
 from equivar.files import PROJECT
+from equivar.runs.parameters import Schedule
 from equivar.verdicts import SIGNS
 from equivar.verdicts.report import WAYS
 
@@ -34,9 +35,14 @@ SCALE = {  # parameters that tell what a chapter was made from, and how they are
     "epochs": "{} epochs",
     "seeds": "{} seeds",
 }
-
-
-TRAINING = ("train_data", "epochs")
+TAKEN = {  # parameters of another chapter, or its networks, that a chapter takes up
+    "compared": "03",
+    "imagenet": "03",
+    "tasks": "04",
+    "augmentations": "05",
+    "capacity": "06",
+}
+TRAINING = (*Schedule.model_fields, "train_data", "train_images", "augment")
 MADE_WITH = ("network", "data", "epochs", "seeds", "images")
 PARAMETERS = {"parameters", "injected-parameters"}  # tags of cells: a page has a table instead
 BOX = {  # parameters that the table beside the paper tells, and in which row
@@ -82,7 +88,20 @@ def scale(values):
         if value and name not in idle:
             count = len(value) if isinstance(value, list | dict) else value
             told.append(words.format(count).removesuffix("s" if count == 1 else " "))
+    told += [f"and {others}" for others in taken(values)]
     return "```{div} scale\n" + " · ".join(told) + "\n```\n"
+
+
+def taken(values):
+    """What a chapter takes from others, in words: [] where it takes nothing."""
+    chapters = sorted({number for name, number in TAKEN.items() if _nested(values.get(name))})
+    plural = "s" if len(chapters) > 1 else ""
+    return [f"networks of chapter{plural} {', '.join(chapters)}"] if chapters else []
+
+
+def _nested(value):
+    """Whether a parameter holds parameters or networks, and not names."""
+    return isinstance(value, dict) or any(isinstance(one, dict) for one in value or ())
 
 
 def paper_of(chapter):
@@ -117,6 +136,12 @@ def made_with(values):
             count = len(value) if isinstance(value, list | dict) else 0
             mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
     mine.setdefault("network", "the same")  # it is no parameter
+    mine["network"] = "; ".join([mine["network"], *taken(values)])
+    if values.get("alike"):
+        of = values["alike"]
+        more = {"network": f"{len(of['networks'])} networks", "data": of["data"]}
+        more |= {name: f"{of[name]}" for name in ("epochs", "images")}
+        mine |= {name: f"{mine[name]}; trained alike: {words}" for name, words in more.items()}
     return mine
 
 
@@ -126,7 +151,8 @@ def tags_of(cell):
 
 def ran(values):
     """The parameters that a chapter ran with, folded."""
-    rows = [[f"`{name}`", shown(value)] for name, value in values.items()]
+    idle = {*TRAINING} - {"profile"} if trained_elsewhere(values) else ()
+    rows = [[f"`{name}`", shown(value)] for name, value in values.items() if name not in idle]
     body = table({"parameter": LEFT, "value": LEFT}, rows)
     return f"\n```{{dropdown}} This chapter ran with\n{body}```\n"
 

@@ -92,7 +92,20 @@ def findings(profiles):
     own = [ways["worded"].verdict for claim, ways in found.items() if not claim.startswith("B")]
     paper = sum(not claim.startswith("B") for claim in wording())
     text += f"\nOf the paper's {paper} claims this book judges {len(own)}: {counts(own)}. Each is "
-    text += "taken from the best profile that judges it.\n"
+    text += "taken from the profile nearest to the paper's own training that judges it.\n"
+    return text + otherwise(profiles)
+
+
+def otherwise(profiles):
+    """The paper's claims that a further profile judges otherwise, told; "" where none does."""
+    text, found = "", best(profiles)
+    for profile, rows in profiles.items():
+        for claim, ways in verdicts_by_claim(rows).items():
+            row = ways["worded"]
+            known = claim in found and not claim.startswith("B") and profile != "quick"
+            if known and row.verdict not in (found[claim]["worded"].verdict, "not judged"):
+                text += f"In `{profile}` {claim} comes out otherwise: {row.verdict}"
+                text += f", over {row.count} runs or networks.\n" if row.count else ".\n"
     return text
 
 
@@ -185,8 +198,8 @@ def needed(profiles):
         about = wording()[claim]
         for way, row in ways.items():
             if row.verdict == "inconclusive" and row.count and row.high > row.low:
-                times = ((row.high - row.low) / 2 / about.smallest) ** 2
-                wanted = max(math.ceil(row.count * times), row.count + 1)
+                wanted = math.ceil(row.count * ((row.high - row.low) / 2 / about.smallest) ** 2)
+                wanted = wanted if wanted > row.count else "close to the border"
                 rows.append([claim, WAYS[way], about.unit, row.count, wanted])
     columns = {"claim": LEFT, "judged": LEFT, "over": LEFT, "now": RIGHT, "about": RIGHT}
     return table(columns, rows) if rows else "No claim is open.\n"
@@ -213,16 +226,17 @@ def changed(profiles, path):
 
 def scales(root):
     """What the committed results of each profile were made with, beside the paper, by chapter."""
-    profiles = [name for name in ledger.PROFILES if (root / "data" / "results" / name).is_dir()]
-    rows = []
+    folder = root / "notebooks" / "profiles"
+    judged = {p: r for p, r in ledger.committed(root).items() if (folder / f"{p}.yaml").is_file()}
+    profiles, rows = list(judged), []
     for notebook in sorted((root / "notebooks").glob("*.ipynb")):
         paper = paper_of(notebook.stem)
         found = {
             profile: made_with(declared(notebook) | for_chapter(root, notebook, profile))
             for profile in profiles
-            if (root / "data" / "results" / profile / notebook.stem).is_dir()
+            if any(row.chapter == notebook.stem for row in judged[profile])
         }
-        for what in MADE_WITH if paper and found else ():
+        for what in MADE_WITH if found else ():
             cells = [found.get(profile, {}).get(what, "-") for profile in profiles]
             rows.append([notebook.stem, what, paper.get(what, "-"), *cells])
     columns = ["chapter", "", "the paper", *profiles]

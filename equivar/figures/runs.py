@@ -133,17 +133,22 @@ def training_curves(history: pd.DataFrame, group: str) -> Figure:
 
 
 def accuracies(summary: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Accuracy of each group: mean over runs, half 95 % interval, what is reported, and cost."""
+    """Accuracy of each group: mean over runs, half 95 % interval, what is reported, and cost.
+
+    `in training`: on the images it was trained on, as they are, where the runs have kept it.
+    """
     rows = {}
     for name, runs in summary.groupby(group, sort=False):
         half = half_interval(runs[["accuracy"]].T)[0]
         rows[LABELS[name]] = {
             "accuracy": runs["accuracy"].mean(),
             "±": round(half, 3) if len(runs) > 1 else np.nan,
+            "in training": runs["train_accuracy"].mean() if "train_accuracy" in runs else np.nan,
             "reported": runs["reported"].iloc[0] if "reported" in runs else np.nan,
             "runs": len(runs),
             "parameters": int(runs["parameters"].iloc[0]),
             "seconds a run": round(runs["seconds"].mean()),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(group)
-    return table if table["reported"].notna().any() else table.drop(columns="reported")
+    unknown = [name for name in ("in training", "reported") if table[name].isna().all()]
+    return table.drop(columns=unknown)
