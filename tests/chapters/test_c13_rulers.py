@@ -244,6 +244,7 @@ def test_gains_and_orders_are_told_with_their_numbers():
     assert "most in the early and the middle part alike" in words
     names = ["channel", "linear", "lie"]
     matrix = pd.DataFrame([[1, 0.8, 0.1], [0.8, 1, 0.3], [0.1, 0.3, 1]], names, names)
+    matrix = matrix.reindex(index=list(RULERS), columns=list(RULERS))
     words = c13_rulers.seen_orders({("rotation", "layers"): matrix})
     assert "go with one another by 0.80" in words and "the local error with them by 0.20" in words
 

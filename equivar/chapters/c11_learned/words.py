@@ -42,8 +42,8 @@ def seen(parts: pd.DataFrame) -> Words:
     if len(least) > 1:
         row = least.loc[least["change"].idxmin()]
         told.append(
-            f"of the CNNs, {row['network']} gains least translation equivariance in the late part, "
-            f"from {number(row['untrained'])} to {number(row['trained'])}"
+            f"of the CNNs, {row['network']} gains least translation equivariance in the late part: "
+            f"it goes from {number(row['untrained'])} to {number(row['trained'])}"
         )
     return Words(sentences(["corrected for chance, " + told[0], *told[1:]] if told else []))
 
@@ -86,7 +86,7 @@ def after_pooling(parts: pd.DataFrame) -> Words:
     most = pool.loc[pool["untrained"].idxmax()]
     own = invariance[most["network"], "rotation", "pool"]
     return Words(
-        f"After pooling the means hide two cases. Training lowers {'; '.join(told)}. Of the CNNs "
+        f"After pooling training lowers {'; '.join(told)}. Of the CNNs "
         f"before training, {most['network']} has most rotation equivariance in Pool, "
         f"{number(most['untrained'])}, and {number(own)} of invariance."
     )

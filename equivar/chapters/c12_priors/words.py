@@ -101,10 +101,10 @@ def seen_measure(
         f"({turned.idxmax()}).{_invariant(rows)} A channel that takes the place of another may be "
         "stronger or brighter everywhere: a correlation forgives that, the next layer does not. "
         "With mean and deviation made those of the channel that it stands for, the share that is "
-        f"kept rises from {number(before)} to {number(after)} in the mean over layers, most in "
+        f"kept goes from {number(before)} to {number(after)} in the mean over layers, most in "
         f"layer `{most['layer']}` of {most['network']}, by {number(gain.max())}. Matched channels "
         f"then keep more than own maps in {_ahead(other)} of {len(rows)} layers instead of "
-        f"{_ahead(rows)}, and the mean rank correlation rises to {number(rescaled.mean())}. "
+        f"{_ahead(rows)}, and the mean rank correlation becomes {number(rescaled.mean())}. "
         "For own maps, the rank correlation of invariance and what is kept, over the layers of all "
         f"networks, is {number(own)}."
     )
@@ -212,7 +212,7 @@ def seen_trained(table: pd.DataFrame) -> Words:
     said = "as the profile says" if gain[cheap] > gain[dear] else "unlike what the profile says"
     zero = [stage for stage in gain.index if abs(gain[stage]) <= half[stage]]
     shown = (
-        "each interval contains 0, so that no loss is shown"
+        "each interval contains 0, so that no change is shown"
         if len(zero) == len(gain)
         else f"{count_words(len(zero), 'interval')} of {len(gain)} contain 0"
     )

@@ -146,7 +146,8 @@ def meaning(verdicts: pd.DataFrame) -> Words:
 
 def _named(titles: pd.Series) -> str:
     """Rulers, as in "the linear map and by SVCCA"."""
-    return " and by ".join(one if one.isupper() else f"the {one}" for one in titles)
+    *others, last = [one if one.isupper() else f"the {one}" for one in titles] or [""]
+    return " and by ".join([", by ".join(others), last] if others else [last])
 
 
 def _whether(count: int) -> str:
