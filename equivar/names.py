@@ -6,6 +6,7 @@ Standard library alone: the Makefile asks here before there is an environment.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 PARTS = ("early", "middle", "late", "pool", "final")  # of a network, in depth order (section 4.2)
@@ -25,8 +26,8 @@ def amount_of(transform: str) -> int:
 
 
 def title_of(network: str) -> str:
-    """A residual network's name as figures show it: "resnet44" is "ResNet-44"."""
-    return network.replace("resnet", "ResNet-")
+    """A residual network's name as tables and figures show it: "resnet44" is "ResNet-44"."""
+    return re.sub(r"^wrn-(?=\d+-\d+$)", "WRN-", re.sub(r"^resnet(?=\d+$)", "ResNet-", network))
 
 
 def near_names(name: object, known: Iterable[str], count: int = 3) -> list[str]:

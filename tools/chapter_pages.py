@@ -14,6 +14,7 @@ from ledger import verdicts_by_claim, wording
 from equivar.chapters import room, rooms
 from equivar.figures.numbers import MIME
 from equivar.files import PROJECT
+from equivar.names import title_of
 from equivar.runs.parameters import Schedule
 from equivar.verdicts import SIGNS
 from equivar.verdicts.report import WAYS
@@ -182,8 +183,8 @@ def in_words(value):
     if isinstance(value, dict):
         value = list(value)
     if not isinstance(value, list | tuple):
-        return str(value)
-    names = [one["name"] if isinstance(one, dict) else str(one) for one in value]
+        return title_of(str(value))
+    names = [one["name"] if isinstance(one, dict) else title_of(str(one)) for one in value]
     return f"{len(names)}: {', '.join(names)}" if len(names) > 1 else names[0]
 
 

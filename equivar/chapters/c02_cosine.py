@@ -14,8 +14,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pydantic import Field
 
-from equivar.figures import COLOURS, LABELS, MARKERS, WIDTH, Words, number, shared_legend
-from equivar.names import KINDS, WITHOUT_CELLS
+from equivar.figures import (
+    CHANCE,
+    COLOURS,
+    LABELS,
+    MARKERS,
+    WIDTH,
+    Words,
+    end_labels,
+    number,
+    shared_legend,
+)
+from equivar.names import KINDS, WITHOUT_CELLS, title_of
 from equivar.runs import Measurement, Results, Store, run_all
 from equivar.runs.measured import given_or_trained
 from equivar.runs.parameters import Images, Number, Schedule, Seed
@@ -88,7 +98,7 @@ def runs(p: Parameters) -> list[Measurement]:
     return [
         Measurement(
             experiment="similarities",
-            groups={"network": name, "similarity": similarity},
+            groups={"network": title_of(name), "similarity": similarity},
             network=given_or_trained(name, weights, p, p.train_data, p.images, p.seed),
             data=p.data,
             images=p.images,
@@ -294,42 +304,41 @@ def random_maps_histogram(maps: pd.DataFrame, offset: float) -> Figure:
 
 
 def similarity_by_block(table: pd.DataFrame) -> Figure:
-    """Figure 2b: mean activation and both similarities' scores, block by block."""
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.1), sharey=True)
-    for ax, kind in zip(axes, KINDS, strict=True):
+    """Figure 2b: both similarities' scores, block by block, above the mean activation.
+
+    table: rows of one network.
+    """
+    name = table["network"].iloc[0]
+    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.9), sharex=True, sharey="row",
+                             height_ratios=[2.6, 1])  # fmt: skip
+    for (above, below), kind in zip(axes.T, KINDS, strict=True):
         rows = table[table["kind"] == kind]
-        for similarity, part in rows.groupby("similarity"):
-            ax.errorbar(
-                part["index"] + 1,
-                part["score"],
-                yerr=SE_95 * part["se"],
-                color=COLOURS[similarity],
-                label=f"{LABELS[similarity]} (left axis)",
-                **MARKERS[similarity],
-            )
-            ax.plot(part["index"] + 1, part["chance"], color=COLOURS[similarity], ls=":", lw=1.3,
-                    label=f"{LABELS[similarity]}, chance")  # fmt: skip
-        ax.set(title=kind, xlabel="residual block", ylim=(-0.1, 1.05))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        right = ax.twinx()
-        colour = COLOURS["mean activation"]
+        for similarity, of in rows.groupby("similarity"):
+            colour = COLOURS[similarity]
+            above.errorbar(of["index"] + 1, of["score"], yerr=SE_95 * of["se"], color=colour,
+                           label=LABELS[similarity], **MARKERS[similarity])  # fmt: skip
+            above.plot(of["index"] + 1, of["chance"], color=colour, **CHANCE,
+                       label=f"{LABELS[similarity]} by chance")  # fmt: skip
+        above.set(title=f"{name}: {kind}", ylim=(-0.1, 1.05))
         first = rows.drop_duplicates("index")
-        right.plot(first["index"] + 1, first["mean_activation"], color=colour, ls="--",
-                   label="mean activation (right axis)")  # fmt: skip
-        right.set_ylim(0, 1.15 * first["mean_activation"].max())
-        right.tick_params(axis="y", colors=colour)
-        right.spines["right"].set(visible=True, color=colour)
-        if kind == KINDS[-1]:
-            right.set_ylabel("mean activation", color=colour)
-        else:
-            right.set_yticklabels([])
-    axes[0].set_ylabel("score")
-    shared_legend(fig, axes[0], right)
+        below.fill_between(first["index"] + 1, 0, first["mean_activation"], lw=0, alpha=0.25,
+                           color=COLOURS["mean activation"])  # fmt: skip
+        below.plot(first["index"] + 1, first["mean_activation"], lw=1.2,
+                   color=COLOURS["mean activation"], label="mean activation")  # fmt: skip
+        below.set_title("mean activation", fontsize="small")
+        below.set(xlabel="residual block", ylim=(0, 1.15 * first["mean_activation"].max()))
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0, 0].set_ylabel("score")
+    end_labels(axes[0, 1])
     return fig
 
 
 def activation_scatter(table: pd.DataFrame) -> Figure:
-    """Score against mean activation, a point per block, with the least-squares line."""
+    """Score against mean activation, a point per block, with the least-squares line.
+
+    table: rows of one network.
+    """
+    name = table["network"].iloc[0]
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharex=True, sharey=True)
     for ax, (kind, rows) in zip(axes, table.groupby("kind", sort=False), strict=True):
         for similarity, part in rows.groupby("similarity"):
@@ -345,7 +354,7 @@ def activation_scatter(table: pd.DataFrame) -> Figure:
                 scatter_kws={"s": 18},
                 line_kws={"lw": 1},
             )
-        ax.set(title=kind, xlabel="mean activation", ylabel="score")
+        ax.set(title=f"{name}: {kind}", xlabel="mean activation", ylabel="score")
     axes[1].set_ylabel("")
     shared_legend(fig, axes[0])
     return fig

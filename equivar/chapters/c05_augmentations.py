@@ -250,23 +250,41 @@ def seen(found: Results) -> Words:
 
 
 def zigzag(found: Results) -> Words:
-    """Shifts by whole cells of a map beside those between cells, with their numbers."""
+    """Shifts by whole cells of a map beside those between cells, and what each augmentation adds.
+
+    What it adds to the network without augmentation; where that is not there, to the first one.
+    """
     rows = found.scores[found.scores["kind"] == "equivariance"]
     rows = rows[rows["stride"] > 1].assign(
         whole=lambda t: t["transform"].map(amount_of) % t["stride"] == 0
     )
+    # (augmentation, stride, whole or not) -> mean over runs, layers and shifts
+    means = rows.groupby(["augment", "stride", "whole"], sort=False)["score"].mean()
+    names = list(dict.fromkeys(rows["augment"]))
+    base = "none" if "none" in names else names[0]
     told = [
-        f"with stride {stride:g} the score is {number(of[of['whole']]['score'].mean())} for shifts "
-        f"by whole cells and {number(of[~of['whole']]['score'].mean())} between"
-        for stride, of in rows.groupby("stride")
+        f"with stride {stride:g} the score is {number(of[True])} for shifts by whole cells and "
+        f"{number(of[False])} between"
+        for stride, of in means[base].unstack("whole").iterrows()
     ]
+    change = (means - means[base]).groupby(["augment", "whole"], sort=False).mean()
+    added = [
+        f"{AUGMENTATIONS[name]} {number(change[name, True])} and {number(change[name, False])}"
+        for name in names
+        if name != base
+    ]
+    more = (
+        " What an augmentation adds in strided layers to shifts by whole cells and to those "
+        f"between: {'; '.join(added)}. What adds more between cells probably makes maps smoother."
+    )
     return Words(
-        "The lines go up and down with the period of the stride. A map of stride 2 has a cell for "
-        "every second pixel: a shift by two pixels moves it by one cell, and a shift by one falls "
-        "between two. If the map were a smooth picture, reading it between its cells would do. It "
-        f"is not: {'; '.join(told)}. A strided layer samples its map too coarsely for reading "
-        "between cells. This is the aliasing that {cite:t}`zhang2019` describe. A shift by one "
-        "pixel is an exception where it moves a map by so little that nearly the same cell is read."
+        f"With {AUGMENTATIONS[base]} the lines go up and down with the period of the stride. A map "
+        "of stride 2 has a cell for every second pixel: a shift by two pixels moves it by one "
+        "cell, and a shift by one falls between two. If the map were a smooth picture, reading it "
+        f"between its cells would do. It is not: {'; '.join(told)}. A strided layer samples its "
+        "map too coarsely for reading between cells. This is the aliasing that {cite:t}`zhang2019` "
+        "describe. A shift by one pixel is an exception where it moves a map by so little that "
+        f"nearly the same cell is read.{more if added else ''}"
     )
 
 

@@ -4,6 +4,7 @@ What several chapters draw; the pictures of one chapter stand in its room. Every
 into Axes that it is given, or makes a figure of them and returns it. Nothing here imports PyTorch.
 """
 
+from equivar.figures.labels import SMALL, end_labels, names_beside, spread
 from equivar.figures.numbers import numbers
 from equivar.figures.profile import depth_profile, network_profile
 from equivar.figures.rulers import ruler_profile
@@ -12,6 +13,7 @@ from equivar.figures.runs import (
     half_interval,
     layer_scores,
     part_scores,
+    shift_changes,
     shift_scores,
     training_curves,
 )
@@ -34,24 +36,29 @@ __all__ = [
     "COLOURS",
     "LABELS",
     "MARKERS",
+    "SMALL",
     "WIDTH",
     "Words",
     "accuracies",
     "bare",
     "by_part",
     "depth_profile",
+    "end_labels",
     "first_to_last",
     "half_interval",
     "layer_scores",
     "means_by_part",
+    "names_beside",
     "network_profile",
     "number",
     "numbers",
     "part_scores",
     "ruler_profile",
     "shared_legend",
+    "shift_changes",
     "shift_scores",
     "signed_image",
+    "spread",
     "style",
     "training_curves",
 ]

@@ -92,8 +92,9 @@ def _drawn(ax: Axes) -> Iterator[tuple]:
             corners = one.get_coordinates()  # (rows + 1, columns + 1, 2)
             centres = (corners[:-1, :-1] + corners[1:, 1:]) / 2
             values = np.ma.filled(one.get_array().astype(float), np.nan).ravel()
-            none = np.full(len(values), np.nan)
-            yield _name(one), *centres.reshape(-1, 2).T, none, none, values
+            shown = np.isfinite(values)  # not what is masked
+            none = np.full(shown.sum(), np.nan)
+            yield _name(one), *centres.reshape(-1, 2)[shown].T, none, none, values[shown]
         elif isinstance(one, PathCollection):
             x, y = np.ma.getdata(one.get_offsets()).T.reshape(2, -1)
             yield _name(one), x, y

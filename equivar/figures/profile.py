@@ -12,13 +12,16 @@ from equivar.figures.style import COLOURS, LABELS, MARKERS, WIDTH, shared_legend
 from equivar.names import WITHOUT_CELLS, sort_of
 from equivar.verdicts.verdict import SE_95
 
+FEW = 12  # layers: markers of more than that must be smaller, or they touch
+
 
 def depth_profile(table: pd.DataFrame, ax: Axes, chance: bool = True):
     """Score by layer for both kinds, averaged over transformations, with 95 % intervals.
 
     The interval takes the transformations' errors as equal (they share the images). Chance is
-    dashed in the same colour.
+    dotted in the same colour.
     """
+    smaller = 0.6 if table["index"].nunique() > FEW else 1
     for kind, rows in table.groupby("kind", sort=False):
         mean = rows.groupby("index")[["score", "se", "chance"]].mean()
         colour = COLOURS[kind]
@@ -29,7 +32,7 @@ def depth_profile(table: pd.DataFrame, ax: Axes, chance: bool = True):
             color=colour,
             label=LABELS[kind],
             capsize=2,
-            **MARKERS[kind],
+            **(MARKERS[kind] | {"ms": smaller * MARKERS[kind]["ms"]}),
         )
         if chance:
             ax.plot(

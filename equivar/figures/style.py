@@ -78,7 +78,7 @@ LABELS = {
     "plain": "MNIST6",
     "rot-inv": "Rot-Inv",
     "rot-eq": "Rot-Eq",
-    "none": "none",
+    "none": "no augmentation",
     "crop": "random crops",
     "flip": "horizontal flips",
     "cutmix": "CutMix",

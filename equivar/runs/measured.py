@@ -16,7 +16,7 @@ from equivar.data.folder import DatasetImages, open_images
 from equivar.data.input import Input
 from equivar.features import Layers
 from equivar.measure import measure
-from equivar.names import unknown_name
+from equivar.names import title_of, unknown_name
 from equivar.networks import fastest
 from equivar.networks.untrained import PREFIX, drawn_as_zero
 from equivar.runs.folder import Made
@@ -222,11 +222,11 @@ def taken_up(
 ) -> Measurement:
     """A network that a run of another sort takes up (`Derived`), as a measurement that is its base.
 
-    order: as in `Measurement`.
+    name: of the network, in tables as `title_of` has it. order: as in `Measurement`.
     """
     return Measurement(
         experiment=experiment,
-        groups={"network": name},
+        groups={"network": title_of(name)},
         network=network,
         data=data,
         images=images,

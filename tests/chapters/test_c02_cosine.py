@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equivar import figures
 from equivar.chapters import c02_cosine
 
 
@@ -30,6 +31,17 @@ def blocks(cosine, correlation, layers=20, networks=3, seed=1):
                     for i in range(layers)
                 ]  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def test_the_figure_names_the_network_and_shows_its_activation():
+    table = blocks(1, 0, networks=1).assign(se=0.01, chance=0.1)
+    figure = c02_cosine.similarity_by_block(table)
+    found = figures.numbers(figure).groupby(["panel", "series"])["y"]
+    scores = table[(table["kind"] == "invariance") & (table["similarity"] == "cosine")]
+    drawn = found.get_group(("net 0: invariance", "cosine"))
+    np.testing.assert_allclose(drawn, scores["score"])
+    below = found.get_group(("mean activation", "mean activation"))
+    np.testing.assert_allclose(below, [*scores["mean_activation"]] * 2)  # below both panels
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from equivar import figures
 from equivar.chapters import c03_accuracy, c07_architectures
 from equivar.verdicts import Networks
 
@@ -88,8 +89,9 @@ def test_parts_are_the_means_of_the_scores(compared):
 
 def test_figures_of_three_networks(compared):
     figure = c03_accuracy.accuracy_scatter(compared.parts, "shift")
-    told = {text.get_text() for ax in figure.axes for text in ax.texts}
-    assert told == {"one", "two", "three"}  # at their points
+    for ax in figure.axes:
+        assert {text.get_text() for text in ax.texts} == {"one", "two", "three"}
+    assert set(figures.numbers(figure)["series"]) == {"one", "two", "three"}
     for figure in (
         c07_architectures.architecture_profiles(compared.parts),
         c07_architectures.relative_depth(compared.scores),

@@ -1,10 +1,12 @@
 """Chapter 05: networks under augmentations, measured under shifts."""
 
+import pandas as pd
 import pytest
 from schedules import SHIFTS, parameters_of
 
 from equivar import training
 from equivar.chapters import c05_augmentations
+from equivar.runs import Results
 
 
 def test_an_augmentation_changes_the_training_images_alone(small_runs):
@@ -43,3 +45,22 @@ def test_the_paper_profile_is_the_papers_schedule():
     assert (plan.optimizer, plan.momentum) == ("sgd", 0.9)
     rates = [plan.rate(done) for done in (0, 99, 100, 149, 150, 199)]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+def scores(values):
+    """Scores of a layer of stride 2: {augmentation: (by whole cells, between)}."""
+    rows = [
+        {"augment": augment, "seed": 0, "kind": "equivariance", "stride": 2.0,
+         "transform": f"shift-{pixels}", "score": pair[pixels % 2]}
+        for augment, pair in values.items() for pixels in (1, 2, 3, 4)
+    ]  # fmt: skip
+    return Results({"scores": pd.DataFrame(rows)}, pd.DataFrame())
+
+
+def test_what_is_said_of_shifts_between_cells():
+    said = c05_augmentations.zigzag(scores({"none": (0.8, 0.6), "crop": (0.9, 0.85)}))
+    assert said.startswith("With no augmentation the lines go up and down")
+    assert "with stride 2 the score is 0.80 for shifts by whole cells and 0.60 between" in said
+    assert "those between: random crops 0.10 and 0.25" in said
+    alone = c05_augmentations.zigzag(scores({"crop": (0.9, 0.85)}))
+    assert alone.startswith("With random crops") and "adds" not in alone

@@ -7,6 +7,7 @@ import pytest
 import torch
 from schedules import SCHEDULE, SHIFTS, TASKS, of_chapter, parameters_of
 
+from equivar import figures
 from equivar.chapters import c04_tasks, c08_readings
 from equivar.similarity import pairwise
 
@@ -99,6 +100,8 @@ def test_one_network_under_four_more_readings(again):
     pd.testing.assert_series_equal(kept, at_32, check_exact=False, atol=1e-6)
     for check in readings.index:
         c08_readings.check_profiles(checks, check).canvas.draw()
+    lost = figures.numbers(c08_readings.halves_change(checks))["y"]
+    np.testing.assert_allclose(np.sort(lost), np.sort(other - same), atol=1e-12)
 
 
 def test_sizes_are_part_of_what_a_run_is_stored_under():

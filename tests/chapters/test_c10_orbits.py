@@ -11,6 +11,7 @@ import pytest
 from schedules import SCHEDULE, TASKS, of_chapter
 
 from equivar import data as datasets
+from equivar import figures
 from equivar.chapters import c10_orbits
 
 matplotlib.use("agg")
@@ -33,7 +34,7 @@ def results(small_runs):
 
 def test_every_network_of_the_chapter_is_searched(results):
     table = results.tables["orbits"]
-    assert set(table["network"]) == {"resnet8", "plain, seed 0", "rot-inv, seed 0", "toy"}
+    assert set(table["network"]) == {"ResNet-8", "plain, seed 0", "rot-inv, seed 0", "toy"}
     assert set(table["sort"]) == {"residual", "task", "imagenet"}
     assert set(table["matching"]) == {"maximum"}  # as in the paper
     first = table[table["part"] == "first"].groupby("network")["layer"].nunique()
@@ -72,6 +73,22 @@ def test_the_pictures_can_be_drawn(results):
     for draw in (c10_orbits.orbit_filters, c10_orbits.orbit_wheels):
         with pytest.raises(ValueError, match="found"):
             draw(filters, toy[:0])
+
+
+def test_orbits_are_drawn_again_on_a_scale_of_their_own(results):
+    table = results.tables["orbits"]
+    shares = orbits.shares(table[table["matching"] == "maximum"], ("network",))
+    figure = c10_orbits.orbit_shares(shares)
+    left, right = figure.axes[::2], figure.axes[1::2]
+    highest = shares[shares["kind"] == "orbit"]["share"].max()
+    assert {ax.get_ylim() for ax in left} == {(0, 1)}
+    assert len({ax.get_ylim() for ax in right}) == 1 and right[0].get_ylim()[1] >= highest > 0
+    numbers = figures.numbers(figure)
+    assert set(numbers["panel"]) == set(shares["network"])
+    alone = numbers[numbers["series"] == "in orbits alone"]["y"]
+    wanted = shares[shares["kind"] == "orbit"]["share"]
+    np.testing.assert_allclose(np.sort(alone), np.sort(wanted))
+    matplotlib.pyplot.close(figure)
 
 
 def test_the_orbit_that_is_shown_has_filters_to_show(results):

@@ -57,7 +57,7 @@ def test_heat_map():
     sns.heatmap(values, ax=ax, cbar=False)
     table = numbers(fig).set_index(["x", "y"])["value"]
     assert table["p", "r"] == 1 and table["q", "r"] == 2 and table["p", "s"] == 3
-    assert np.isnan(table["q", "s"])
+    assert len(table) == 3  # a cell that is empty or masked is none
 
 
 def test_a_picture_has_no_numbers():

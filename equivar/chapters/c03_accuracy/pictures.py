@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from equivar.figures import COLOURS, LABELS, WIDTH, shared_legend
+from equivar.figures import COLOURS, LABELS, WIDTH, names_beside, shared_legend
 from equivar.names import KINDS, PARTS, SORTS
 from equivar.verdicts import CORRECTED, FAMILIES, SE_95, Networks, rank
 
@@ -16,48 +17,37 @@ from equivar.verdicts import CORRECTED, FAMILIES, SE_95, Networks, rank
 def accuracy_scatter(parts: pd.DataFrame, transforms: str) -> Figure:
     """Equivariance, corrected for chance, against top-1: a panel for each part (figure 4).
 
-    A point for each network, in the colour of its family, with its name; rho is the rank
-    correlation.
+    A point for each network, in the colour of its family, with its name on the right; rho is the
+    rank correlation. The part after pooling is left out.
     """
     networks = Networks(parts, CORRECTED)
-    top1 = networks.top1.to_numpy()
+    top1, names = networks.top1.to_numpy(), np.asarray(networks.names)
+    colours = np.array([COLOURS[networks.family[name]] for name in names])
     shown = [name for name in PARTS if name != "pool"]
-    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True)
+    height = 0.9 + 2 * max(2.1, 0.14 * len(names))  # two columns of names below each other
+    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, height), sharex=True)
     for ax, part in zip(axes.flat, shown, strict=True):
         scores = networks.scores(transforms, "equivariance", part)
-        there = ~np.isnan(top1) & ~np.isnan(scores)
-        for i in np.flatnonzero(there):
-            family = networks.family[networks.names[i]]
-            ax.plot(top1[i], scores[i], "o", color=COLOURS[family], ms=4.5)
-        _names(ax, top1[there], scores[there], [networks.names[i] for i in np.flatnonzero(there)])
         one = rank("", "", scores, top1)
         rho = "" if one.lacking else f",  rho = {one.effect:.2f}"
         ax.set_title(f"{part.capitalize()}{rho}")
+        ax.margins(x=0.06, y=0.08)
+        there = ~np.isnan(top1) & ~np.isnan(scores)
+        points = top1[there], scores[there], names[there], colours[there]
+        for x, y, name, colour in zip(*points, strict=True):
+            ax.plot(x, y, "o", color=colour, ms=4.5, label=name)
+        if there.any():
+            names_beside(ax, *points[:3], ["#b5b5b5"] * int(there.sum()), size=7)
     for ax in axes[1]:
         ax.set_xlabel("top-1 in %")
     for ax in axes[:, 0]:
         ax.set_ylabel("equivariance, corrected")
-    for family in dict.fromkeys(networks.family):
-        axes[0, 0].plot([], [], "o", color=COLOURS[family], label=FAMILIES[family])
-    shared_legend(fig, axes[0, 0])
+    handles = [
+        Line2D([], [], ls="", marker="o", color=COLOURS[family], label=FAMILIES[family])
+        for family in dict.fromkeys(networks.family[name] for name in names)
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig
-
-
-def _names(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]):
-    """A name beside each point: on its left where the point lies far right, moved where crowded."""
-    ax.margins(x=0.22, y=0.12)
-    ax.figure.canvas.draw()
-    low, high = ax.get_ylim()
-    step, taken = (high - low) / 22, []
-    for i in np.argsort(y):
-        left = x[i] > (x.min() + x.max()) / 2
-        height = y[i]
-        while any(side == left and abs(height - other) < step for side, other in taken):
-            height += step / 4
-        taken.append((left, height))
-        ax.annotate(names[i], (x[i], height), xytext=(-5 if left else 5, 0), va="center",
-                    textcoords="offset points", ha="right" if left else "left",
-                    fontsize=6)  # fmt: skip
 
 
 def rank_intervals(correlations: pd.DataFrame) -> Figure:

@@ -16,7 +16,12 @@ from pydantic import Field, field_validator
 
 from equivar.chapters import c04_tasks, c05_augmentations
 from equivar.chapters.c08_readings.chance import best_of, chance_of_best
-from equivar.chapters.c08_readings.checks import Checked, check_profiles, check_words
+from equivar.chapters.c08_readings.checks import (
+    Checked,
+    check_profiles,
+    check_words,
+    halves_change,
+)
 from equivar.chapters.c08_readings.pictures import (
     chance_curves,
     chance_shares,
@@ -25,6 +30,7 @@ from equivar.chapters.c08_readings.pictures import (
     verdict_grid,
 )
 from equivar.measure import CHOICES, measure
+from equivar.names import title_of
 from equivar.networks import fastest
 from equivar.runs import Derived, Made, Measurement, Results, Spec, Store, Stored, run_all
 from equivar.runs.measured import given_or_trained
@@ -51,6 +57,7 @@ __all__ = [
     "claim_b3",
     "claims",
     "combinations",
+    "halves_change",
     "matching_profiles",
     "one_at_a_time",
     "reading_changes",
@@ -291,7 +298,7 @@ def _checks(p: Parameters) -> Checked:
 def _one_network(p: Parameters) -> Measurement:
     return Measurement(
         experiment="readings",
-        groups={"network": p.network},
+        groups={"network": title_of(p.network)},
         network=given_or_trained(p.network, p.weights, p, p.train_data, p.images, p.seed),
         data=p.data,
         images=p.images,

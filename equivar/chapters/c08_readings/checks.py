@@ -14,12 +14,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
 from equivar.data.folder import DatasetImages, drawn_order
 from equivar.features import default_layers
-from equivar.figures import WIDTH, Words, number, shared_legend
+from equivar.figures import COLOURS, SMALL, WIDTH, Words, end_labels, number
 from equivar.measure import measure, parts_of, run_session
 from equivar.measure.comparison import Options
 from equivar.names import SORTS, WITHOUT_CELLS
@@ -32,7 +34,6 @@ from equivar.transforms import parse_transforms
 REVISION = 1  # raise it when the same parameters would give another result
 BYTES = 2**31  # for the channel-by-channel sums
 PLACE = ["transforms", "layer", "index", "part", "kind"]
-VALUES = ["score", "chance", "corrected"]
 READINGS = {  # of each check, in the order in which they are drawn
     "common": ("kept", "taken away"),
     "halves": ("the same images", "the other half"),
@@ -40,6 +41,7 @@ READINGS = {  # of each check, in the order in which they are drawn
 }
 
 
+SHADES = ("#333333", "#117A8B", "#6CBAC6")  # of readings, in their order
 VALUES = {"score": "equivariance", "corrected": "corrected equivariance", "chance": "chance"}
 
 
@@ -130,23 +132,50 @@ def check_profiles(checks: pd.DataFrame, check: str, value: str = "score") -> Fi
     """Equivariance, or another column, by layer: a line for each reading."""
     rows = checks[(checks["check"] == check) & (checks["kind"] == "equivariance")]
     readings = list(dict.fromkeys(rows["reading"]))
-    fig, axes = plt.subplots(1, len(SORTS), figsize=(WIDTH, 2.8), sharey=True)
+    fig, axes = plt.subplots(1, len(SORTS), figsize=(WIDTH, 2.7), sharey=True)
     for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
         for i, reading in enumerate(readings):
             of = rows[(rows["transforms"] == transforms) & (rows["reading"] == reading)]
-            ax.plot(of["index"] + 1, of[value], color=f"C{i}", label=reading, lw=1.2,
-                    marker="osD"[i % 3], ms=3.5, ls=("-", "--", ":")[i % 3])  # fmt: skip
-        ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
-        for place, part in zip(ends["index"], ends["part"], strict=True):
-            ax.axvline(place + 0.5, color="black", lw=0.5, ls=(0, (1, 3)), zorder=0)
-            ax.text(place + 0.7, 1.01, part, transform=ax.get_xaxis_transform(),
-                    ha="left", rotation=30, fontsize="x-small")  # fmt: skip
-        ax.axhline(0, color="black", lw=0.6, zorder=0)
-        ax.set_title(words, pad=14)
-        ax.set_xlabel("layer")
-    axes[0].set_ylabel("equivariance" if value == "score" else f"equivariance, {value}")
-    shared_legend(fig, axes[0], ncols=len(readings))
+            ax.plot(of["index"] + 1, of[value], color=SHADES[i % 3], label=reading, lw=1.3,
+                    marker="osD"[i % 3], ms=3, ls=("-", "--", ":")[i % 3])  # fmt: skip
+        _by_layer(ax, rows, words)
+    axes[0].set_ylabel("equivariance" if value == "score" else VALUES[value])
+    end_labels(axes[-1])
     return fig
+
+
+def halves_change(checks: pd.DataFrame) -> Figure:
+    """By layer, what equivariance loses where its matches are chosen on the other half of images.
+
+    A bar is the score with matches of the other half minus that with matches of the same images.
+    """
+    rows = checks[(checks["check"] == "halves") & (checks["kind"] == "equivariance")]
+    wide = rows.pivot_table(index=["transforms", "index"], columns="reading", values="score")
+    same, other = READINGS["halves"]
+    change = wide[other] - wide[same]
+    fig, axes = plt.subplots(1, len(SORTS), figsize=(WIDTH, 2.5), sharey=True)
+    for ax, (transforms, words) in zip(axes, SORTS.items(), strict=True):
+        of = change[transforms]
+        ax.bar(of.index + 1, of, width=0.6, lw=0, color=COLOURS["equivariance"], label=other)
+        _by_layer(ax, rows, words)
+    lowest = min(change.min(), -0.05)
+    axes[0].set_ylim(1.1 * lowest, max(0.01, 1.1 * change.max()))
+    axes[0].set_ylabel("change of equivariance")
+    return fig
+
+
+def _by_layer(ax: Axes, rows: pd.DataFrame, title: str):
+    """The axis of layers, with a line at zero, and a ground for those without cells."""
+    ends = rows[rows["part"].isin(WITHOUT_CELLS)].drop_duplicates("index")
+    if len(ends):
+        first, last = ends["index"].min() + 0.5, ends["index"].max() + 1.5
+        ax.axvspan(first, last, color="#f1f1ef", lw=0, zorder=-1)
+        words = "\n".join(dict.fromkeys(ends.sort_values("index")["part"]))
+        ax.text((first + last) / 2, 1.01, words, transform=ax.get_xaxis_transform(), ha="center",
+                va="bottom", fontsize=SMALL, color="#555555", linespacing=0.95)  # fmt: skip
+    ax.axhline(0, color="black", lw=0.6, zorder=0)
+    ax.set(title=title, xlabel="layer")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def check_words(checks: pd.DataFrame, check: str, value: str = "score") -> Words:

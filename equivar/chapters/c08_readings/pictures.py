@@ -5,11 +5,10 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from equivar.figures import COLOURS, WIDTH, depth_profile, shared_legend
+from equivar.figures import COLOURS, SMALL, WIDTH, depth_profile, end_labels, shared_legend
 from equivar.measure import CHOICES
 from equivar.names import KINDS, PARTS
 from equivar.verdicts import SIGNS
@@ -87,24 +86,32 @@ def chance_curves(noise: pd.DataFrame, scores: pd.DataFrame) -> Figure:
 
     noise: of `chance_of_best`. scores: the table `grid`.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3), sharey=True)
-    greys = plt.get_cmap("cividis")
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2), sharey=True)
     layers = _chosen(scores, PLAIN | {"transforms": "rotation", "kind": "equivariance"})
     layers = layers[layers["height"] * layers["width"] > 1]
-    for ax, match in zip(axes, ("image", "dataset"), strict=True):
+    titles = {"image": "a match for each image", "dataset": "one match for all images"}
+    for ax, (match, title) in zip(axes, titles.items(), strict=True):
         rows = noise[noise["match"] == match]
-        for number, (channels, of) in enumerate(rows.groupby("channels")):
-            colour = greys(0.1 + 0.75 * number / max(1, rows["channels"].nunique() - 1))
-            ax.plot(of["cells"], of["formula"], color=colour, label=f"{channels} channels, formula")
+        shades = np.linspace(0.7, 0, rows["channels"].nunique())  # the more channels, the darker
+        for shade, (channels, of) in zip(shades, rows.groupby("channels"), strict=True):
+            colour = str(shade)
+            ax.plot(of["cells"], of["formula"], color=colour, lw=1.3, label=f"{channels} channels")
             ax.plot(of["cells"], of["simulated"], "o", ms=3.5, color=colour)
         found = _chosen(layers, {"over": "image", "match": match})
-        ax.scatter(found["height"] * found["width"], found["chance"], marker="x", s=22, lw=1,
-                   color=COLOURS["contradicted"], label="layers of the network",
+        cells = found["height"] * found["width"]
+        ax.scatter(cells, found["chance"], marker="x", s=22, lw=1, color=COLOURS["equivariance"],
                    zorder=3)  # fmt: skip
-        title = "a match for each image" if match == "image" else "one match for all images"
-        ax.set(xscale="log", xlabel="cells of a map", title=title, ylim=(-0.02, 1))
+        ticks = sorted({*rows["cells"], *cells})
+        ax.set(xscale="log", xlabel="cells of a map", title=title, ylim=(-0.02, 1.02))
+        ax.set_xticks(ticks, [str(tick) for tick in ticks], fontsize="small")
+        ax.minorticks_off()
+        if match == "image" and len(found):
+            top = found.loc[found["chance"].idxmax()]
+            ax.annotate("layers of the network", (top["height"] * top["width"], top["chance"]),
+                        xytext=(6, 0), textcoords="offset points", va="center",
+                        fontsize=SMALL)  # fmt: skip
     axes[0].set_ylabel("equivariance by chance")
-    shared_legend(fig, axes[0], ncols=3)
+    end_labels(axes[0])
     return fig
 
 
@@ -155,12 +162,3 @@ def chance_shares(table: pd.DataFrame, group: str) -> pd.DataFrame:
 def _chosen(table: pd.DataFrame, values: dict[str, str]) -> pd.DataFrame:
     """The rows that have these values."""
     return table[np.logical_and.reduce([table[name] == value for name, value in values.items()])]
-
-
-def _numbers(ax: Axes, table: np.ndarray):
-    """Each score in its cell; nothing where there is none."""
-    for y, x in zip(*np.nonzero(~np.isnan(table)), strict=True):
-        value = table[y, x]
-        text = f"{value:.2f}".replace("0.", ".", 1)
-        ax.text(x, y, text, ha="center", va="center", fontsize=5.5,
-                color="white" if value < 0.55 else "black")  # fmt: skip

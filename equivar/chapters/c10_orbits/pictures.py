@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch
 
-from equivar.figures import WIDTH, bare, first_to_last, shared_legend
+from equivar.figures import SMALL, WIDTH, bare, end_labels, first_to_last
 from equivar.orbits import KINDS
 
 KIND_COLOURS = {"fixed": "#2C6E9B", "pair": "#E0A526", "orbit": "#C8443C", "none": "#E9E6E1"}
@@ -116,20 +116,30 @@ def orbit_picture(
 
 
 def orbit_shares(shares: pd.DataFrame, by: str = "network") -> Figure:
-    """A strip per network: the share of channels fixed, in pairs, in orbits and in none, by depth.
+    """A row for each network: the shares of channels by depth, and beside them orbits alone.
+
+    On the left channels fixed, in pairs, in orbits and in none, on the right those in orbits on a
+    scale of their own, which all networks share.
 
     shares: rows of `equivar.orbits.shares`, with a column `by` where there are several.
     """
     table = shares if by in shares else shares.assign(**{by: ""})
     names = list(dict.fromkeys(table[by]))
-    fig, axes = plt.subplots(
-        len(names), 1, figsize=(WIDTH, 0.75 + 0.72 * len(names)), squeeze=False
-    )
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        _strip(ax, table[table[by] == name], str(name))
-    for ax in axes[:-1, 0]:
-        ax.set_xticklabels([])
-    first_to_last(axes[-1, 0], name="first layer")
+    most = max(0.1, np.ceil(10 * table["share"][table["kind"] == "orbit"].max()) / 10)
+    size = (WIDTH, 1.05 + 0.33 * len(names))
+    fig, axes = plt.subplots(len(names), 2, figsize=size, squeeze=False, width_ratios=[1.5, 1])
+    for (every, orbits), name in zip(axes, names, strict=True):
+        wide = table[table[by] == name].pivot(index="index", columns="kind", values="share")
+        _strip(every, wide[list(KIND_COLOURS)], 1, str(name))
+        _strip(orbits, wide[["orbit"]], most, str(name), " alone")
+        _name_highest(orbits, wide["orbit"].to_numpy(), most)
+        orbits.yaxis.label.set_visible(False)  # it is told on the left, and in the table
+        orbits.axhline(0, color="#888888", lw=0.6)
+    titles = "all channels, from 0 to 1", f"those in orbits, from 0 to {most:.1f}"
+    for ax, words in zip(axes[0], titles, strict=True):
+        ax.text(0, 1.15, words, transform=ax.transAxes, va="bottom")
+    for ax in axes[-1]:
+        first_to_last(ax, name="first layer", fontsize="small")
     handles = [Patch(color=KIND_COLOURS[k], label=KIND_LABELS[k]) for k in KIND_COLOURS]
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
     return fig
@@ -159,8 +169,8 @@ def group_law(table: pd.DataFrame) -> Figure:
             ax.plot(x, share["mean"], color=colour, marker="o", ms=4, label=label)
         ax.set(title=f"{degrees}°", xlabel="weakest score of the cycle", xlim=(0, 1))
         ax.set_ylim(-0.03, 1.05)
-    axes[0].set_ylabel("share for which the law holds")
-    shared_legend(fig, axes[0])
+    axes[0].set_ylabel("share with the law kept")
+    end_labels(axes[1])
     return fig
 
 
@@ -234,18 +244,26 @@ def _wheel(ax: Axes, kernels: Sequence[np.ndarray]):
     ax.set(xlim=(-1.68, 1.68), ylim=(-1.68, 1.68), aspect="equal")
 
 
-def _strip(ax: Axes, rows: pd.DataFrame, name: str):
-    """One network's shares, a bar a layer without gaps."""
-    wide = rows.pivot(index="index", columns="kind", values="share")
+def _name_highest(ax: Axes, shares: np.ndarray, most: float):
+    """The share of the layer that has most, beside its bar; nothing where all are 0."""
+    if shares.max() > 0:
+        share = shares.max()
+        place = np.flatnonzero(np.isclose(shares, share))[-1]
+        ax.text((place + 1.2) / len(shares), min(share, 0.6 * most), f"{share:.2f}",
+                fontsize=SMALL)  # fmt: skip
+
+
+def _strip(ax: Axes, wide: pd.DataFrame, most: float, name: str, more: str = ""):
+    """Shares of one network, a bar a layer without gaps. wide: layers by kinds."""
     edges = np.linspace(0, 1, len(wide) + 1)
     below = np.zeros(len(wide))
-    for kind in KIND_COLOURS:
+    for kind in wide:
         ax.bar(edges[:-1], wide[kind], width=np.diff(edges), bottom=below, align="edge", lw=0.4,
-               color=KIND_COLOURS[kind], edgecolor="white")  # fmt: skip
+               color=KIND_COLOURS[kind], edgecolor="white",
+               label=KIND_LABELS[kind] + more)  # fmt: skip
         below = below + wide[kind].to_numpy()
-    ax.set(xlim=(0, 1), ylim=(0, 1), yticks=[0, 1], xticks=[])
-    ax.set_yticklabels(["0", "1"], fontsize="x-small")
-    ax.set_title(name, fontsize="small", pad=3)
+    ax.set(xlim=(0, 1), ylim=(0, most), yticks=[], xticks=[])
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=SMALL)
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.tick_params(length=0)

@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from equivar.figures import COLOURS, LABELS, WIDTH, first_to_last, shared_legend
+from equivar.figures import COLOURS, LABELS, WIDTH, end_labels, first_to_last, shared_legend
 from equivar.names import PARTS, SORTS, WITHOUT_CELLS
 from equivar.verdicts import count_words
 
+LONG = 14  # letters of a title that touches the next one
 GAIN, LOSS, BEFORE = "#4DAF6E", "#E69F00", "#8c8c8c"  # what training adds, takes, begins with
 
 
@@ -33,11 +34,17 @@ def before_and_after(scores: pd.DataFrame, networks: Sequence[str]) -> Figure:
             _shaded(table, ax)
         line[0].set_ylabel(f"{words}\nequivariance")
     for ax, name in zip(axes[0], networks, strict=True):
-        ax.set_title(name.replace(", ", ",\n"), fontsize="small")
+        ax.set_title(_in_lines(name), fontsize="small")
     for ax in axes[-1]:
         ax.set_xlabel("depth", fontsize="small")
     shared_legend(fig, axes[0, 0])
     return fig
+
+
+def _in_lines(name: str) -> str:
+    """A name of a narrow panel: "ResNet-20, trained here" and long ones in two lines."""
+    lines = name.replace(", ", ",\n")
+    return lines.replace("-", "-\n", 1) if "\n" not in lines and len(name) > LONG else lines
 
 
 def _shaded(table: pd.DataFrame, ax: Axes):
@@ -124,13 +131,13 @@ def along_training(dynamics: pd.DataFrame, groups: Sequence[str], column: str) -
         ax.set_xscale("symlog", linthresh=1, linscale=0.3)
         ax.set_xticks(ticks, [str(tick) for tick in ticks], fontsize="small")
         ax.minorticks_off()
-        title = "no augmentation" if group == "none" else LABELS.get(group, group)
         runs = count_words(of["seed"].nunique(), "seed")
-        axes[0, place].set_title(f"{title},\n{runs}", fontsize="small")
+        axes[0, place].set_title(f"{LABELS.get(group, group)},\n{runs}", fontsize="small")
     for ax, words in zip(axes[:, 0], [*SORTS.values(), "test accuracy"], strict=True):
         ax.set_ylabel(words if words == "test accuracy" else f"{words}\nequivariance",
                       fontsize="small")  # fmt: skip
-    shared_legend(fig, axes[0, 0], ncols=5)
+    for ax in axes[: len(SORTS), -1]:
+        end_labels(ax)
     return fig
 
 

@@ -141,9 +141,8 @@ def _gone_again(rows: pd.DataFrame) -> list[str]:
     if again.any():
         place = (top - last)[again].idxmax()
         network, group, sort, part = place
-        runs = LABELS.get(group, group) if group != "none" else "no augmentation"
         told.append(
-            f"most falls again {SORTS[sort]} equivariance in the {part} part of {network}, {runs}: "
+            f"most falls again {SORTS[sort]} equivariance in the {part} part of {network}, {LABELS.get(group, group)}: "
             f"{number(first[place])} at the beginning, {number(top[place])} after epoch "
             f"{lines.loc[place].idxmax()}, {number(last[place])} in the end"
         )

@@ -283,8 +283,7 @@ def _residual(p: Parameters) -> list[Forced]:
     for name, given in p.networks.items():
         network = given_or_trained(name, given, p, p.train_data, p.images, p.seed)
         base = taken_up("priors", name, network, p.data, p.images)
-        groups = {"sort": "residual", "network": title_of(name)}
-        found.append(_forced(p, base, p.images, groups))
+        found.append(_forced(p, base, p.images, {"sort": "residual"}))
     return found
 
 
@@ -300,7 +299,7 @@ def _of_tasks(p: Parameters) -> list[Forced]:
 def _of_widths(p: Parameters) -> list[Forced]:
     return [
         _forced(p, one, p.capacity_images,
-                {"sort": "width", "network": f"{one.network.upper()}, seed {one.seed}"})
+                {"sort": "width", "network": f"{title_of(one.network)}, seed {one.seed}"})
         for one in (c06_capacity.runs(p.capacity) if p.capacity else [])
     ]  # fmt: skip
 

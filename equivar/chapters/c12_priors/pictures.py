@@ -28,8 +28,8 @@ PANELS = (  # of what is kept beside what is measured: title, operation, way, ki
     ("matched, rescaled", "rescaled", "matched", "equivariance"),
     ("own channel, turned", "turned", "own", "invariance"),
 )
-COLUMNS = 3  # panels side by side
-TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # % of weights
+COLUMNS = 4  # panels side by side, at most
+SHARES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # per cent, ticks of a logarithmic axis
 SEED = r", seed \d+$"
 SORTS = {  # of networks, in a scatter
     "residual": ("o", "ResNet, CIFAR-10"),
@@ -46,23 +46,29 @@ def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> 
     rows = table[(table["operation"] == operation) & table["way"].isin(WAYS)]
     rows = rows.assign(network=rows["network"].str.replace(SEED, "", regex=True))
     names = list(dict.fromkeys(rows["network"]))
-    columns = min(COLUMNS, len(names))
-    count = ceil(len(names) / columns)
+    count = ceil(len(names) / COLUMNS)
+    columns = ceil(len(names) / count)
     size = (WIDTH, 0.75 + 1.75 * count)
     fig, axes = plt.subplots(count, columns, figsize=size, sharey=True, squeeze=False)
     for ax in axes.flat[len(names) :]:
         ax.axis("off")
     for ax, name in zip(axes.flat, names, strict=False):
         _panel(ax, rows[rows["network"] == name], column)
-        ax.set_title(name, fontsize="small")
+        ax.set_title(_title(rows[rows["network"] == name]), fontsize="small")
     lowest = rows.groupby(["network", "index", "way"])[column].mean().min()
     axes.flat[0].set_ylim(min(-0.12, lowest - 0.05), 1.08)
-    for ax in axes.flat[max(0, len(names) - columns) : len(names)]:
-        ax.set_xlabel("layer, by depth")
+    for ax in axes.flat[len(names) - (len(names) - 1) % columns - 1 : len(names)]:
+        ax.set_xlabel("layer, by depth", fontsize="small")
     for ax in axes[:, 0]:
         ax.set_ylabel(column)
     shared_legend(fig, axes.flat[0])
     return fig
+
+
+def _title(rows: pd.DataFrame) -> str:
+    """What a panel is about: the network, and its task where several have one name."""
+    name, sort = rows[["network", "sort"]].iloc[0]
+    return f"7-layer CNN, {name}" if sort == "task" else name
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, column: str):
@@ -101,7 +107,7 @@ def savings(rows: pd.DataFrame) -> Figure:
     ax.set(xlabel="weights saved by a tied layer, % of the network's", ylabel="kept, turned")
     ax.set_xscale("log")
     low, high = rows["saved"].min() / 1.3, rows["saved"].max() * 1.9
-    ticks = [tick for tick in TICKS if low <= tick <= high]
+    ticks = [tick for tick in SHARES if low <= tick <= high]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set_xlim(low, high)
@@ -182,9 +188,17 @@ def trained_stages(table: pd.DataFrame) -> Figure:
         ax.set_title(title, fontsize="small")
         ax.set(xticks=x, xlim=(-0.5, len(stages) - 0.5), xlabel="stage that is tied")
         ax.set_xticklabels(stages)
-        ends = np.concatenate([wide.to_numpy().ravel(), middle - half, middle + half, [0.0]])
-        room = 0.06 * np.ptp(ends) or 0.01
-        ax.set_ylim(ends.min() - room, ends.max() + room)
+        ax.set_ylim(_with_intervals(wide))
     axes[0].set_ylabel("kept, turned")
     axes[1].set_ylabel("accuracy minus plain")
     return fig
+
+
+def _with_intervals(wide: pd.DataFrame) -> tuple[float, float]:
+    """Limits of an axis with zero, all runs, and their intervals as long as these are not huge."""
+    ends = np.append(wide.to_numpy(), 0.0)
+    span = np.ptp(ends) or 0.01
+    mean, half = wide.mean(axis=1), half_interval(wide)
+    low = max((mean - half).min(), ends.min() - 1.5 * span)
+    high = min((mean + half).max(), ends.max() + 1.5 * span)
+    return min(low, ends.min()) - 0.1 * span, max(high, ends.max()) + 0.1 * span

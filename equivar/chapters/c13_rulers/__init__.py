@@ -224,7 +224,7 @@ def _residual(p: Parameters) -> list[Ruled]:
     for name, weights in p.networks.items():
         network = given_or_trained(name, weights, p, p.train_data, p.images, p.seed)
         base = taken_up("rulers", name, network, p.data, p.images)
-        groups = {"network": title_of(name), "sort": "residual", "family": "cnn"}
+        groups = {"sort": "residual", "family": "cnn"}
         found += _with_twin(p, base, p.residual_images, transforms, groups)
     return found
 

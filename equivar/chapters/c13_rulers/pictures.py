@@ -11,9 +11,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullFormatter
 
-from equivar.figures import CHANCE, COLOURS, WIDTH, first_to_last, shared_legend
+from equivar.figures import CHANCE, COLOURS, SMALL, WIDTH, first_to_last, shared_legend
 from equivar.names import SORTS, WITHOUT_CELLS, sort_of
 from equivar.rulers import CORRELATION, RULERS
 from equivar.verdicts import SIGNS
@@ -108,14 +107,14 @@ def _scaled(ax: Axes, name: str):
         ax.set(ylim=(-0.1, 1.05), yticks=[0, 0.5, 1])
     if name == "lie":
         ax.set_yscale("log")
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.minorticks_off()
         ax.text(0.03, 0.03, "no chance here", transform=ax.transAxes, va="bottom",
                 fontsize="x-small", color="#555555")  # fmt: skip
     if not one.larger:
         ax.invert_yaxis()
     kind = "invariance" if one.kinds == ("invariance",) else "equivariance"
     words = {"lie": "error, log scale"}
-    ax.set_ylabel(words.get(name, kind), fontsize="small")
+    ax.set_ylabel(words.get(name, kind), fontsize="small", labelpad=2)
     ax.set_title(one.title.replace(", ", ",\n"), fontsize="small")
     first_to_last(ax)
     ax.tick_params(labelsize="small")
@@ -134,12 +133,15 @@ def ruler_agreement(orders: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
             there = matrix.notna().any()
             matrix = matrix.loc[there, there]
             names = [SHORT[name] for name in matrix]
-            if matrix.empty:
+            if len(matrix) < 2:
                 ax.axis("off")
                 continue
-            sns.heatmap(matrix.to_numpy(), ax=ax, vmin=-1, vmax=1, cmap="PuOr_r", cbar=False,
-                        annot=True, fmt=".2f", annot_kws={"fontsize": "xx-small"}, square=True,
-                        linewidths=0.5, xticklabels=names, yticklabels=names)  # fmt: skip
+            half = matrix.to_numpy()[1:, :-1]  # each pair once, and no ruler beside itself
+            above = np.triu(np.ones_like(half, dtype=bool), 1)
+            sns.heatmap(half, ax=ax, vmin=-1, vmax=1, cmap="PuOr_r", cbar=False, mask=above,
+                        annot=True, fmt=".2f", annot_kws={"fontsize": SMALL}, square=True,
+                        linewidths=0.5, xticklabels=names[:-1],
+                        yticklabels=names[1:])  # fmt: skip
             ax.set_title(f"{SORTS[sort]}: {words}", fontsize="small")
             ax.tick_params(labelsize="x-small", length=0)
             plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
