@@ -142,9 +142,9 @@ def _gone_again(rows: pd.DataFrame) -> list[str]:
         place = (top - last)[again].idxmax()
         network, group, sort, part = place
         told.append(
-            f"most falls again {SORTS[sort]} equivariance in the {part} part of {network}, {LABELS.get(group, group)}: "
-            f"{number(first[place])} at the beginning, {number(top[place])} after epoch "
-            f"{lines.loc[place].idxmax()}, {number(last[place])} in the end"
+            f"most falls again {SORTS[sort]} equivariance in the {part} part of {network}, "
+            f"{LABELS.get(group, group)}: {number(first[place])} at the beginning, "
+            f"{number(top[place])} after epoch {lines.loc[place].idxmax()}, {number(last[place])} in the end"
         )
     return told
 
