@@ -144,7 +144,8 @@ def _gone_again(rows: pd.DataFrame) -> list[str]:
         told.append(
             f"most falls again {SORTS[sort]} equivariance in the {part} part of {network}, "
             f"{LABELS.get(group, group)}: {number(first[place])} at the beginning, "
-            f"{number(top[place])} after epoch {lines.loc[place].idxmax()}, {number(last[place])} in the end"
+            f"{number(top[place])} after epoch {lines.loc[place].idxmax()}, "
+            f"{number(last[place])} in the end"
         )
     return told
 
