@@ -31,7 +31,7 @@ PROFILES := $(sort $(patsubst notebooks/profiles/%.yaml,%,$(wildcard notebooks/p
 SOURCES  := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTERS := $(SOURCES:.ipynb=)
 EXECUTED := $(SOURCES:%=$(BUILD)/%)
-RESULTS  := $(wildcard data/results/$(PROFILE)/*/*/manifest.json)
+RESULTS  := $(wildcard data/results/$(PROFILE)/*/*/manifest.json data/results/$(PROFILE)/*/pictures.png)
 MODULES  := $(wildcard equivar/*.py equivar/*/*.py equivar/*/*/*.py)
 BOOK     := $(wildcard book/*.* book/_static/* book/_static/*/* book/_ext/*.py tools/*.py data/results/*/*)
 BENCHES  := $(sort $(wildcard benchmarks/*.py))
@@ -108,6 +108,9 @@ $(READY): requirements.lock pyproject.toml tools/setup_env.py
 $(EXECUTED): $(BUILD)/%.ipynb: %.ipynb notebooks/profiles/$(PROFILE).yaml $(MODULES) \
 		$(RESULTS) requirements.lock | $(READY)
 	@$(PY) tools/run_notebook.py $< --profile $(PROFILE)
+
+# It draws maps of a network of the live page.
+$(BUILD)/notebooks/01-toy-gaussian-cnns.ipynb: $(wildcard book/_static/live/weights.js)
 
 # Chapters side by side use the cores better than one after the other, if each has its own.
 # Where a chapter fails, the others are still made into a book, and make fails.

@@ -41,6 +41,12 @@ def unit_maps(
     maps `(B, n, C)` -> unit maps `(B, n, C)`, 0 where undefined, and which are defined `(B, C)`.
     Where given, `out` takes the result, and `scratch` (with the shape of `piece`) is overwritten on
     the way. Raises NotFiniteError for NaN and infinity.
+
+    >>> import torch
+    >>> maps = torch.tensor([[[1.0, 5.0], [3.0, 5.0]]])  # one image, two cells, two channels
+    >>> unit_maps(maps)
+    (tensor([[[-0.7071,  0.0000],
+             [ 0.7071,  0.0000]]]), tensor([[ True, False]]))
     """
     moments = Moments.of(maps, similarity, scratch)
     if not moments.exact_enough:
@@ -199,6 +205,13 @@ def pairwise(g: Tensor, f: Tensor, similarity: str = "correlation") -> Tensor:
 
     `g (B, C, H, W)` and `f (B, C', H, W)` -> `(B, C, C')`, NaN where one of the two is undefined.
     Raises ValueError for an unknown similarity and NotFiniteError for NaN and infinity.
+
+    >>> import torch
+    >>> f = torch.rand(1, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    >>> g = f.flip(1)  # the two channels change places
+    >>> pairwise(g, f)[0].round(decimals=2)
+    tensor([[0.0900, 1.0000],
+            [1.0000, 0.0900]])
     """
     if similarity not in SIMILARITIES:
         raise ValueError(f"similarity {similarity!r}: choose one of {', '.join(SIMILARITIES)}")

@@ -26,6 +26,11 @@ class Rotation:
 
     It maps the pixel grid onto itself, so nothing is interpolated or cropped.
     Raises TypeError when `quarter_turns` is not a whole number.
+
+    >>> import torch
+    >>> Rotation(1).on_images(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
     """
 
     quarter_turns: int = 1
@@ -57,6 +62,11 @@ class Shift:
     """A diagonal shift: the content moves `pixels` down and `pixels` to the right.
 
     Raises TypeError when `pixels` is not a whole number (negative: up and left).
+
+    >>> import torch
+    >>> Shift(1).on_images(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[0, 0],
+            [0, 1]])
     """
 
     pixels: int
@@ -147,7 +157,11 @@ class Steps:
 
 
 def rotations() -> list[Rotation]:
-    """The turns by 90, 180 and 270 degrees."""
+    """The turns by 90, 180 and 270 degrees.
+
+    >>> [turn.name for turn in rotations()]
+    ['rotation-90', 'rotation-180', 'rotation-270']
+    """
     return [Rotation(k) for k in (1, 2, 3)]
 
 
@@ -156,6 +170,9 @@ def diagonal_shifts(first: int, last: int) -> list[Shift]:
 
     The paper uses `diagonal_shifts(1, 16)` on CIFAR-10 and `diagonal_shifts(1, 32)` on ImageNet.
     Raises ValueError where `last` is below `first`.
+
+    >>> [shift.pixels for shift in diagonal_shifts(1, 4)]
+    [1, 2, 3, 4]
     """
     if last < first:
         raise ValueError(f"diagonal_shifts({first}, {last}) is empty: last is below first")
@@ -167,6 +184,9 @@ def parse_transforms(text: str | Sequence[str]) -> list[Rotation | Shift]:
 
     Several stand in a list, or in one string with commas. Raises ValueError, which names what
     cannot be read.
+
+    >>> [one.name for one in parse_transforms("rotation-90, shifts:4-12:4")]
+    ['rotation-90', 'shift-4', 'shift-8', 'shift-12']
     """
     words = text.split(",") if isinstance(text, str) else list(text)
     found = [transform for word in words for transform in _transforms(word.strip())]

@@ -56,6 +56,7 @@ BOX = {  # parameters that the table beside the paper tells, and in which row
 }
 
 LEFT, RIGHT = ":--", "--:"  # the columns of a table
+MOST = 6  # names that a table tells of a parameter; the folded table has all
 
 
 def open_with(path, rows, profile):
@@ -155,7 +156,7 @@ def ran(values):
     idle = {*TRAINING} - {"profile"} if trained_elsewhere(values) else ()
     rows = [[f"`{name}`", shown(value)] for name, value in values.items() if name not in idle]
     body = table({"parameter": LEFT, "value": LEFT}, rows)
-    return f"\n```{{dropdown}} This chapter ran with\n{body}```\n"
+    return f"\n```{{dropdown}} This chapter ran with\n:class-container: ran\n\n{body}```\n"
 
 
 def made_by(chapter, runs):
@@ -179,13 +180,16 @@ def shown(value):
 
 
 def in_words(value):
-    """A parameter as a table says it: the names in a list, with their number."""
+    """A parameter as a table says it: the names in a list, and how many; of many the first."""
     if isinstance(value, dict):
         value = list(value)
     if not isinstance(value, list | tuple):
         return title_of(str(value))
     names = [one["name"] if isinstance(one, dict) else title_of(str(one)) for one in value]
-    return f"{len(names)}: {', '.join(names)}" if len(names) > 1 else names[0]
+    if len(names) == 1:
+        return names[0]
+    told = names if len(names) <= MOST else [*names[: MOST // 2], f"{len(names) - MOST // 2} more"]
+    return f"{len(names)}: {', '.join(told)}"
 
 
 def trained_elsewhere(values):

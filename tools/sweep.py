@@ -16,6 +16,7 @@ from run_notebook import existing
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "data" / "results"
+PICTURES = "pictures.png"
 ARRAY = """\
 #!/bin/bash
 # Each task makes one run of the profile {profile}, and goes on from its checkpoint when it is
@@ -60,11 +61,17 @@ def arguments(argv=None):
 
 def runs_of(notebook, profile):
     """The runs of the store that a chapter asks for under a profile."""
+    found, parameters = room_of(notebook, profile)
+    return found.runs(parameters)
+
+
+def room_of(notebook, profile):
+    """The room of a chapter, and its parameters under a profile."""
     values = declared(existing(notebook)) | for_chapter(ROOT, notebook, profile)
     from equivar.chapters import room  # late: a mistyped name is told at once
 
     found = room(notebook.stem)
-    return found.runs(found.Parameters.checked(values))
+    return found, found.Parameters.checked(values)
 
 
 def all_chapters(profile):
@@ -119,6 +126,22 @@ def publish(rows, store, profile):
         if run and run.path.parent != place:  # chapters may share runs: one copy is enough
             copy_results(run, place)
         print(f"{'in ' + str(place.relative_to(ROOT)) if run else 'not made'}: {one}")
+    for notebook in dict.fromkeys(notebook for _, notebook, _ in rows):
+        keep_pictures(notebook, profile)
+
+
+def keep_pictures(notebook, profile):
+    """The few pictures of its data that a chapter shows, for books that are made without these."""
+    from equivar.data import DATASETS
+
+    folder = RESULTS / profile / notebook.stem
+    found, parameters = room_of(notebook, profile)
+    if not (callable(getattr(found, "pictures", None)) and folder.is_dir()):
+        return
+    sheet = found.pictures(parameters)
+    if sheet.source == parameters.data and DATASETS[sheet.source].find:  # an embedded one is there
+        sheet.save(folder / PICTURES)
+        print(f"in {(folder / PICTURES).relative_to(ROOT)}: {sheet.told(parameters.data)}")
 
 
 def measure_again(rows, store):
@@ -137,7 +160,7 @@ def tell_of_others(rows, profile):
     for notebook in dict.fromkeys(notebook for _, notebook, _ in rows):
         names = {name_of(one) for _, of, one in rows if of == notebook}
         for path in sorted((RESULTS / profile / notebook.stem).glob("*")):
-            if path.name not in names:
+            if path.name not in {*names, PICTURES}:
                 print(f"not asked for any more: {path.relative_to(ROOT)}")
 
 

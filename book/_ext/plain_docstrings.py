@@ -11,6 +11,7 @@ RULE = re.compile(r"\W+\Z")  # a line of signs alone, such as one under a headin
 HEADING = re.compile(r"-{3,}\Z")  # the line under the name of a section (numpydoc)
 ITEM = re.compile(r"(?:-|\d\.) ")
 FENCE = "```"
+PROMPT = ">>> "  # of an example, which a test runs
 CODE = re.compile(r"`([^`\s](?:[^`]*[^`\s])?)`")
 
 
@@ -74,6 +75,8 @@ def as_written(_app, _what, _name, _object, _options, lines):
             done += definitions(paragraph)
         elif is_prose(paragraph) or is_list(paragraph):
             done += [*map(marked_up, paragraph), ""]
+        elif paragraph[0].startswith(PROMPT):
+            done += block("pycon", paragraph)
         elif len(paragraph) > 2 and paragraph[0] == paragraph[-1] == FENCE:
             done += block("python", paragraph[1:-1])
         else:

@@ -26,7 +26,11 @@ from equivar.names import unknown_name
 
 
 def rooms() -> dict[str, str]:
-    """The rooms that there are: number of the chapter ("04") -> name of its module."""
+    """The rooms that there are: number of the chapter ("04") -> name of its module.
+
+    >>> rooms()["10"]
+    'equivar.chapters.c10_orbits'
+    """
     here = sorted(Path(__file__).parent.glob("c[0-9][0-9]_*"))
     return {path.stem[1:3]: f"{__name__}.{path.stem}" for path in here}
 
@@ -36,6 +40,9 @@ def room(chapter: str) -> ModuleType:
     """The room of a chapter, by the name of its notebook ("04-mnist6-tasks") or its number.
 
     ValueError: there is none.
+
+    >>> room("04-mnist6-tasks").__name__
+    'equivar.chapters.c04_tasks'
     """
     there = rooms()
     if chapter[:2] not in there:

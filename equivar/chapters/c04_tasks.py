@@ -5,13 +5,11 @@ Tables have a column `task`: "plain", "rot-inv", "rot-eq". A claim needs all thr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Annotated
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -20,7 +18,7 @@ from equivar import data as datasets
 from equivar.data import picture
 from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
 from equivar.names import BEFORE_POOLING, PARTS
-from equivar.runs import Results, Store, Training, run_all
+from equivar.runs import RESULTS, Results, Store, Training, run_all
 from equivar.runs.parameters import Images, Schedule, Seeds
 from equivar.verdicts import (
     EXCESS,
@@ -35,6 +33,7 @@ from equivar.verdicts import (
     judged,
     mean,
     not_judged,
+    standing,
 )
 
 TASKS = {"plain": "MNIST6", "rot-inv": "Rot-Inv", "rot-eq": "Rot-Eq"}
@@ -54,24 +53,26 @@ PAPER = {
 }
 CLAIMS = {
     "4.3a": Claim(
-        "Rotation equivariance falls with depth up to the final part, whatever the task.",
+        "Rotation equivariance falls with depth up to global pooling, whatever the task.",
         "fig-task-layers",
         smallest=0.05,
         why=TWENTIETH,
         unit="training runs",
     ),
     "4.3b": Claim(
-        "In the final part it rises again where the task asks for invariance or equivariance.",
+        "In the final part, invariance and equivariance to rotation rise where the task asks for "
+        "them.",
         "fig-task-layers",
         smallest=0.05,
         why=TWENTIETH,
         unit="training runs",
     ),
     "4.3c": Claim(
-        "Before the late part, the task makes no difference.",
+        "Before the late part, the tasks hardly differ in rotation equivariance: by a difference "
+        "smaller than .1.",
         "fig-task-layers",
         smallest=0.1,
-        why="a margin: less than half of what the tasks differ by in the final part",
+        why="a margin: what counts as much in 4.3d",
         unit="training runs",
     ),
     "4.3d": Claim(
@@ -234,52 +235,92 @@ def claim_4_3d(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     return judge("4.3d", components, note=scores.note)
 
 
+def training_seen(found: Results) -> Words:
+    """Whether every task is learned, with its accuracies."""
+    means = found.summary.groupby("task", sort=False)["accuracy"].mean()
+    told = [f"{number(value, 3)} in {TASKS.get(task, task)}" for task, value in means.items()]
+    return Words(
+        f"Accuracy on test images ends at {', '.join(told)}, on average over seeds. The lowest of "
+        f"any network is {number(found.summary['accuracy'].min(), 3)}, so that what follows is not "
+        "the difference between networks that have learned their task and some that have failed."
+    )
+
+
 def seen(found: Results) -> Words:
     """What the figure by layer shows, with its numbers."""
     scores, inside = found.scores, list(BEFORE_POOLING)
     equal = means_by_part(scores, "task")
     own = means_by_part(scores, "task", "invariance")
     chance = means_by_part(scores, "task", column="chance")
-    asked = own.loc["rot-inv", "final"] if "rot-inv" in own.index else own["final"].max()
+    most = own[inside].max(axis=1).idxmax()  # the task with the highest invariance of a part
+    where = own.loc[most, inside].idxmax()
+    ahead = (equal - own)[inside].min().min()
+    final = [f"{number(own['final'][task])} in {TASKS.get(task, task)}" for task in own.index]
     return Words(
-        f"Equivariance in the early, middle and late part: {by_part(equal, TASKS, inside)}. In the "
-        f"final part: {by_part(equal, TASKS, ['final'])}. Invariance before pooling is nowhere "
-        f"above {number(own[inside].max().max())} in these means, and reaches {number(asked)} in "
-        "the final part of the task that asks for it. So before pooling, channels do not stand "
-        "still under a turn; they change places, and most of the invariance comes with pooling and "
-        "the classifier. What chance alone would "
-        f"score for equivariance, early and late: {by_part(chance, TASKS, ['early', 'late'])}."
+        f"Where do the lines part? {_apart(equal)} Most of it comes at the end. Averaged over a "
+        f"part, invariance before pooling is at most {number(own[inside].max().max())} "
+        f"({TASKS.get(most, most)}, {where}), and equivariance is higher by at least "
+        f"{number(ahead)} in every task and part: a turned feature is found in another channel "
+        f"more than in its own. In the final part invariance is {', '.join(final)}; it comes with "
+        "pooling and the classifier, where the task asks for it. Chance alone would score, for "
+        "equivariance in the early and the late part: "
+        f"{by_part(chance, TASKS, ['early', 'late'])}."
     )
 
 
-@dataclass(frozen=True)
-class TaskPictures:
-    """A few images of one task, with the names of their classes."""
-
-    images: list[np.ndarray]  # (H, W) each
-    labels: list[str]
-
-
-def pictures(p: Parameters, count: int = 8) -> dict[str, TaskPictures]:
-    """The first training images of each task; embedded digits where the data are not at hand."""
-    data = datasets.load_or(p.data, "digits")
-    shown = {}
-    for task in p.tasks:
-        few = datasets.mnist6(data, task).subset(count)
-        labels = [few.classes[label] for label in few.labels.tolist()]
-        shown[task] = TaskPictures([picture(image) for image in few.images], labels)
-    return shown
+def _apart(equal: pd.DataFrame) -> str:
+    """The largest difference of two tasks in each part."""
+    spread = equal.max() - equal.min()
+    told = [f"{number(spread[part])} in the {part} part" for part in (*BEFORE_POOLING, "final")]
+    return f"The largest difference of two tasks in equivariance is {', '.join(told)}."
 
 
-def task_pictures(pictures: Mapping[str, TaskPictures]) -> Figure:
+def meaning(verdicts: Sequence[Verdict], corrected: Sequence[Verdict], found: Results) -> Words:
+    """What the chapter comes to, in plain words."""
+    equal = means_by_part(found.scores, "task")
+    spread = equal.max() - equal.min()
+    early = max(spread[part] for part in BEFORE_LATE)
+    return Words(
+        f"{standing(verdicts, corrected)} In plain words: a network answers to its task near its "
+        "end. Before that it holds turned versions of a feature in different channels, whether the "
+        "task asks for them or not. The paper concludes that the task does not change what is "
+        "learned inside. Here that hangs on a margin: before the late part two tasks differ by up "
+        f"to {number(early)}, which is not nothing, beside {number(spread['final'])} in the final "
+        "part. The schedule and the seeds of a profile may not be the paper's, and the paper does "
+        "not say how the network's convolutions are padded ([chapter 08](08-readings.ipynb)). More "
+        "seeds of the paper's own schedule would settle it. How much of the early equivariance is "
+        "learned at all, and not there from the start, is the question of "
+        "[chapter 11](11-learned.ipynb)."
+    )
+
+
+def pictures(p: Parameters, count: int = 8) -> datasets.Sheet:
+    """The first training images of each task, with the names of their classes.
+
+    Where the data are not at hand, those that were committed with the results, or embedded digits.
+    """
+
+    def draw(data: datasets.ImageData) -> datasets.Sheet:
+        few = {task: datasets.mnist6(data, task).subset(count) for task in p.tasks}
+        images = {task: [picture(image) for image in one.images] for task, one in few.items()}
+        labels = {
+            task: [one.classes[label] for label in one.labels.tolist()] for task, one in few.items()
+        }
+        return datasets.Sheet(data.name, images, labels)
+
+    kept = sorted(RESULTS.glob("*/04-mnist6-tasks/pictures.png"))
+    return datasets.sheet_of(p.data, "digits", draw, p.tasks, kept)
+
+
+def task_pictures(sheet: datasets.Sheet) -> Figure:
     """A row of images for each task, each with the name of its class."""
-    count = max(len(shown.images) for shown in pictures.values())
+    count = max(len(images) for images in sheet.rows.values())
     fig, axes = plt.subplots(
-        len(pictures), count, figsize=(WIDTH, 1.12 * len(pictures)), squeeze=False
+        len(sheet.rows), count, figsize=(WIDTH, 1.12 * len(sheet.rows)), squeeze=False
     )
-    for row, (task, shown) in zip(axes, pictures.items(), strict=True):
+    for row, (task, images) in zip(axes, sheet.rows.items(), strict=True):
         row[0].set_ylabel(LABELS[task], fontsize="small")
-        for ax, image, label in zip(row, shown.images, shown.labels, strict=True):
+        for ax, image, label in zip(row, images, sheet.labels[task], strict=True):
             ax.imshow(image, vmin=0, vmax=255)
             digit, _, turn = label.partition("-")
             ax.set_title(f"{digit}, {turn}°" if turn else digit, fontsize="small", loc="center",

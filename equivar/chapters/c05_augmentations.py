@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Annotated
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -20,10 +19,10 @@ from torch.nn import functional as F
 from equivar import data as datasets
 from equivar import training
 from equivar.data import picture
-from equivar.figures import LABELS, WIDTH, Words, bare, by_part, means_by_part, number
+from equivar.figures import LABELS, WIDTH, Words, bare, means_by_part, number
 from equivar.names import PARTS, amount_of
 from equivar.networks.reported import reported
-from equivar.runs import Results, Store, Training, run_all
+from equivar.runs import RESULTS, Results, Store, Training, run_all
 from equivar.runs.parameters import Count, Images, Schedule, Seeds
 from equivar.verdicts import (
     EXCESS,
@@ -33,11 +32,13 @@ from equivar.verdicts import (
     Component,
     Runs,
     Verdict,
+    count_words,
     difference,
     gap,
     judge,
     judged,
     not_judged,
+    standing,
 )
 
 AUGMENTATIONS = {
@@ -47,6 +48,7 @@ AUGMENTATIONS = {
     "cutmix": "CutMix",
     "randaugment": "RandAugment",
 }
+SAID = {part: f"in the {part} part" for part in PARTS} | {"pool": "after pooling"}
 RAISED = ("middle", "late", "final")  # the parts that crops and RandAugment raise
 PAPER = {
     "network": "ResNet-44",
@@ -67,10 +69,11 @@ CLAIMS = {
         unit="training runs",
     ),
     "4.4b": Claim(
-        "Flips and CutMix do not, and CutMix lowers it in the middle part.",
+        "Flips and CutMix do not raise translation equivariance, and CutMix lowers it in the "
+        "middle part.",
         "fig-augmentation-parts",
         smallest=0.05,
-        why="a margin: less than half of what random crops do",
+        why="a margin: a twentieth of the scale; the paper's effects are some tenths",
         unit="training runs",
     ),
     "4.4c": Claim(
@@ -237,15 +240,78 @@ def _change(scores: Runs, augment: str, part: str, **bounds: float) -> Component
     )
 
 
+def pictures_seen(p: Parameters) -> Words:
+    """Which of the augmentations move what is in an image."""
+    moving = [AUGMENTATIONS[name] for name in p.augmentations if name in ("crop", "randaugment")]
+    told = " and ".join(moving) or "none of them"
+    return Words(
+        f"By some pixels, what is in an image is moved by {told}. A flip puts all of it on the "
+        "other side, and CutMix leaves everything where it was. The test images are not augmented."
+    )
+
+
+def training_seen(found: Results) -> Words:
+    """How well the networks have learned, with their accuracies."""
+    means = found.summary.groupby("augment", sort=False)["accuracy"].mean()
+    epochs = int(found.history["epoch"].max())
+    return Words(
+        f"After {count_words(epochs, 'epoch')} accuracy on test images is {number(means.min(), 3)} "
+        f"(with {AUGMENTATIONS.get(means.idxmin(), means.idxmin())}) to {number(means.max(), 3)} "
+        f"(with {AUGMENTATIONS.get(means.idxmax(), means.idxmax())}). The losses can not be "
+        "compared: each is on images augmented in its own way, and the mixed classes of CutMix "
+        "keep it high. The paper trains for 200 epochs."
+    )
+
+
 def seen(found: Results) -> Words:
     """What the figure by part shows, with its numbers."""
     table = means_by_part(found.scores, "augment")
-    change = (table - table.loc["none"]).drop(index="none") if "none" in table.index else table
+    names = [f"{number(table.loc[_base(table), part])} {SAID[part]}" for part in table]
+    words = f"With {AUGMENTATIONS[_base(table)]}, equivariance is {', '.join(names)}."
+    change = (table - table.loc[_base(table)]).drop(index=_base(table))
+    told = [
+        f"{AUGMENTATIONS[name]} {', '.join(f'{value:+z.2f}' for value in row)}"
+        for name, row in change.iterrows()
+    ]
+    if told:
+        words += f" What each augmentation changes, in this order: {'; '.join(told)}."
+    if "crop" in change.index:
+        crop = change.loc["crop"]
+        words += (
+            f" So random crops do not change all parts alike: they add most {SAID[crop.idxmax()]} "
+            f"and least {SAID[crop.idxmin()]}. A crop moves the training images, which probably "
+            "favours features that move with the image; early features of a convolution do so by "
+            "design, and have little to gain."
+        )
+    if "cutmix" in change.index:
+        words += (
+            f" CutMix changes the middle part by {change.loc['cutmix', 'middle']:+z.2f}; the "
+            "paper's figure 6a has it below no augmentation there. For crops and RandAugment that "
+            "figure shows a gain in the middle, late and final parts."
+        )
+    return Words(words)
+
+
+def _base(table: pd.DataFrame | pd.Series) -> str:
+    """What others are compared with: no augmentation, or the first one where that is not there."""
+    return "none" if "none" in table.index else table.index[0]
+
+
+def meaning(verdicts: Sequence[Verdict], corrected: Sequence[Verdict], found: Results) -> Words:
+    """What the chapter comes to, in plain words."""
+    late = means_by_part(found.scores, "augment")["late"]
+    change = (late - late[_base(late)]).drop(_base(late))
+    told = "; ".join(f"{AUGMENTATIONS[name]} {value:+z.2f}" for name, value in change.items())
+    epochs = count_words(int(found.history["epoch"].max()), "epoch")
     return Words(
-        "Without augmentation equivariance is "
-        + by_part(table.loc[["none"]], {"none": ""}).strip()
-        + " in the early, middle and late part, after pooling and at the end. With an augmentation "
-        f"it changes there by: {by_part(change, AUGMENTATIONS)}."
+        f"{standing(verdicts, corrected)} In plain words: a network whose training images are "
+        "moved about learns features that move with the image, above all where strides have taken "
+        f"that away. Changes of the late part: {told or 'none measured'}. Wherever the two scores "
+        "are equal, what is learned is invariance in the sense of this book: a channel keeps its "
+        "role while its map moves. About CutMix the paper and this chapter need not agree. It "
+        f"makes the task harder, and after {epochs} a network may stand elsewhere than after the "
+        "paper's 200. With a few seeds an interval is also easily as wide as an effect of this "
+        "size. More seeds at the paper's schedule would settle it."
     )
 
 
@@ -281,37 +347,43 @@ def zigzag(found: Results) -> Words:
         f"With {AUGMENTATIONS[base]} the lines go up and down with the period of the stride. A map "
         "of stride 2 has a cell for every second pixel: a shift by two pixels moves it by one "
         "cell, and a shift by one falls between two. If the map were a smooth picture, reading it "
-        f"between its cells would do. It is not: {'; '.join(told)}. A strided layer samples its "
-        "map too coarsely for reading between cells. This is the aliasing that {cite:t}`zhang2019` "
-        "describe. A shift by one pixel is an exception where it moves a map by so little that "
-        f"nearly the same cell is read.{more if added else ''}"
+        f"between its cells would do. It is not: {'; '.join(told)}. A likely reason is that a "
+        "strided layer samples its map too coarsely for reading between cells, the aliasing that "
+        "{cite:t}`zhang2019` describe. A shift by one pixel is an exception where it moves a map "
+        f"by so little that nearly the same cell is read.{more if added else ''} How deep the "
+        "zigzag is depends on the network too: compare the same figure for networks of several "
+        "widths in [chapter 06](06-capacity.ipynb)."
     )
 
 
-def pictures(p: Parameters, count: int = 8) -> dict[str, list[np.ndarray]]:
-    """The same training images under each augmentation, (H, W, 3) each.
+def pictures(p: Parameters, count: int = 8) -> datasets.Sheet:
+    """The same training images under each augmentation.
 
-    Of embedded images where the data are not at hand.
+    Where the data are not at hand, those that were committed with the results, or drawn shapes.
     """
-    data = datasets.load_or(p.data, "shapes").subset(count)
-    targets = F.one_hot(data.labels, len(data.classes)).float()
-    shown = {}
-    for name in p.augmentations:
-        images = data.images
-        if name != "none":
-            generator = torch.Generator().manual_seed(p.seeds[0])
-            images, _ = training.AUGMENTATIONS[name](images, targets, generator)
-        shown[name] = [picture(image) for image in images]
-    return shown
+
+    def draw(data: datasets.ImageData) -> datasets.Sheet:
+        few, shown = data.subset(count), {}
+        targets = F.one_hot(few.labels, len(few.classes)).float()
+        for name in p.augmentations:
+            images = few.images
+            if name != "none":
+                generator = torch.Generator().manual_seed(p.seeds[0])
+                images, _ = training.AUGMENTATIONS[name](images, targets, generator)
+            shown[name] = [picture(image) for image in images]
+        return datasets.Sheet(data.name, shown)
+
+    kept = sorted(RESULTS.glob("*/05-augmentations/pictures.png"))
+    return datasets.sheet_of(p.data, "shapes", draw, p.augmentations, kept)
 
 
-def augmented_pictures(pictures: Mapping[str, Sequence[np.ndarray]]) -> Figure:
+def augmented_pictures(sheet: datasets.Sheet) -> Figure:
     """The same images in every row, a row for each augmentation."""
-    count = max(len(images) for images in pictures.values())
+    count = max(len(images) for images in sheet.rows.values())
     fig, axes = plt.subplots(
-        len(pictures), count, figsize=(WIDTH, 0.87 * len(pictures)), squeeze=False
+        len(sheet.rows), count, figsize=(WIDTH, 0.87 * len(sheet.rows)), squeeze=False
     )
-    for row, (name, images) in zip(axes, pictures.items(), strict=True):
+    for row, (name, images) in zip(axes, sheet.rows.items(), strict=True):
         for ax, image in zip(row, images, strict=True):
             ax.imshow(image)
             bare(ax)

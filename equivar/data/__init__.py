@@ -41,6 +41,7 @@ from equivar.data.readers import (
 )
 from equivar.data.registry import FILES, File, fingerprint_of
 from equivar.data.shapes import OUTLINES, draw_shapes
+from equivar.data.sheet import Sheet
 from equivar.files import DataDamaged, DataMissing, data_root
 from equivar.names import unknown_name
 
@@ -51,16 +52,17 @@ __all__ = [
     "DataDamaged",
     "DataMissing",
     "ImageData",
+    "Sheet",
     "data_root",
     "draw_shapes",
     "fingerprint",
     "load",
-    "load_or",
     "mnist6",
     "normalise",
     "other_bytes",
     "photograph",
     "picture",
+    "sheet_of",
     "verify",
 ]
 
@@ -113,6 +115,10 @@ def load(name: str, split: str = "train", root: str | Path | None = None, **opti
     Raises ValueError for an unknown name or split (the message lists near ones) and TypeError for
     an unknown option. Raises DataMissing or DataDamaged for a file that is absent or broken or
     holds other data; the message names the file, its place and how to get it.
+
+    >>> images = load("digits", "test")
+    >>> len(images), images.images.shape
+    (500, torch.Size([500, 1, 28, 28]))
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -124,15 +130,26 @@ def load(name: str, split: str = "train", root: str | Path | None = None, **opti
     return ImageData(name, split, images, labels, entry.class_names, entry.mean, entry.std)
 
 
-def load_or(name: str, embedded: str, split: str = "train") -> ImageData:
-    """Read a split of `name`, or of `embedded` where the files of `name` are missing.
+def sheet_of(
+    name: str,
+    embedded: str,
+    draw: Callable[[ImageData], Sheet],
+    rows: Iterable[str],
+    kept: Iterable[Path] = (),
+) -> Sheet:
+    """What `draw` makes of the training images of `name`, for a page that shows a few of them.
 
-    This is for pictures of examples, for which either set will do.
+    Where the files of `name` are missing, it is the first of the `kept` sheets that shows `name` in
+    these `rows`; without one, what `draw` makes of the set `embedded`.
     """
     try:
-        return load(name, split)
+        return draw(load(name))
     except DataMissing:
-        return load(embedded, split)
+        rows = list(rows)
+        for sheet in map(Sheet.read, kept):
+            if sheet.source == name and set(rows) <= set(sheet.rows):
+                return sheet.of(rows)
+        return draw(load(embedded))
 
 
 def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
@@ -141,6 +158,9 @@ def fingerprint(name: str, split: str, root: str | Path | None = None) -> str:
     For an embedded set it holds the revision. For a set in the registry it is made from the
     recorded sha256s; the files are not read and need not be there. For any other set it is made
     from the sha256s of the files. Raises ValueError, DataMissing and DataDamaged as `load` does.
+
+    >>> fingerprint("digits", "test")
+    'embedded-r1'
     """
     entry = _entry(name, split)
     if entry.find is None:
@@ -156,6 +176,9 @@ def verify(name: str, split: str, root: str | Path | None = None) -> bool:
     The result is True for an embedded set. JPEG images are not decoded, unless the bytes of the
     files are not those on record. Raises DataDamaged for files that differ from the registry;
     otherwise raises as `load` does.
+
+    >>> verify("digits", "test")
+    True
     """
     entry = _entry(name, split)
     if entry.find is None:

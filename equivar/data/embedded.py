@@ -43,6 +43,9 @@ def photograph() -> Tensor:
     """A photograph of scikit-learn, its middle as a square: uint8 (1, 3, H, H).
 
     "china.jpg", by danielbuechele, under CC BY 2.0.
+
+    >>> photograph().shape
+    torch.Size([1, 3, 427, 427])
     """
     from sklearn.datasets import load_sample_image
 

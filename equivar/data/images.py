@@ -19,6 +19,11 @@ class ImageData:
     images: uint8 (N, C, H, W). labels: int64 (N,), indices into `classes`. mean, std: of each
     channel over the training split, for pixels in [0, 1]. Raises ValueError where these do not fit
     together.
+
+    >>> from equivar import data
+    >>> few = data.load("shapes", "test").subset(4)
+    >>> few.images.shape, few.normalised().dtype
+    (torch.Size([4, 3, 32, 32]), torch.float32)
     """
 
     name: str
@@ -67,14 +72,26 @@ class ImageData:
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 (B, C, H, W) -> float32 (B, C, H, W): (pixel / 255 - mean) / std."""
+    """uint8 (B, C, H, W) -> float32 (B, C, H, W): (pixel / 255 - mean) / std.
+
+    >>> import torch
+    >>> images = torch.full((1, 1, 2, 2), 255, dtype=torch.uint8)
+    >>> normalise(images, mean=[0.5], std=[0.25])
+    tensor([[[[2., 2.],
+              [2., 2.]]]])
+    """
     scale = 1 / (255 * torch.tensor(std, device=images.device))
     offset = -torch.tensor(mean, device=images.device) / torch.tensor(std, device=images.device)
     return images * scale[:, None, None] + offset[:, None, None]
 
 
 def picture(image: Tensor) -> np.ndarray:
-    """An image as figures draw it: (C, H, W) -> (H, W, 3), or (H, W) for one channel."""
+    """An image as figures draw it: (C, H, W) -> (H, W, 3), or (H, W) for one channel.
+
+    >>> import torch
+    >>> picture(torch.zeros(3, 32, 32)).shape, picture(torch.zeros(1, 28, 28)).shape
+    ((32, 32, 3), (28, 28))
+    """
     return image.permute(1, 2, 0).squeeze(-1).numpy()
 
 

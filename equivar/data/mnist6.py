@@ -25,6 +25,11 @@ def mnist6(data: ImageData, task: str = "plain", seed: int = 0) -> ImageData:
     The turns depend only on `seed` and the number of images. The mean and deviation of the whole
     data set are kept, since a turn changes neither. Raises ValueError for an unknown task, for a
     class that is missing from the data or has no image, and for images that are not square.
+
+    >>> from equivar import data
+    >>> task = mnist6(data.load("digits"), "rot-eq")
+    >>> task.name, len(task.classes), task.classes[:3]
+    ('mnist6-rot-eq(digits)', 24, ('2-0', '2-90', '2-180'))
     """
     if task not in TASKS:
         raise unknown_name("task", task, TASKS)

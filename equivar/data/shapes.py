@@ -90,6 +90,10 @@ def draw_shapes(labels: Array, seed: int | list[int]) -> Array:
     """Draw one image per label (N,), uint8 (N, 3, 32, 32); the same seed draws the same images.
 
     A label is an index into `OUTLINES`. Raises ValueError for any other number.
+
+    >>> import numpy as np
+    >>> draw_shapes(np.array([0, 3]), seed=1).shape
+    (2, 3, 32, 32)
     """
     labels = np.asarray(labels, dtype=np.int64)
     if labels.size and not (labels.min() >= 0 and labels.max() < len(OUTLINES)):

@@ -61,6 +61,11 @@ def default_layers(model: nn.Module) -> dict[str, str]:
     channel is measured twice. The order is that in which modules are registered, which is nearly
     always the order of their calls. Raises UnknownStructure, a ValueError that lists modules to
     choose from.
+
+    >>> from equivar import networks
+    >>> layers = default_layers(networks.build("resnet8"))
+    >>> layers["layer1.0"], layers["layer3.0"], layers["linear"]
+    ('early', 'late', 'final')
     """
     nodes = main_path(model)
     layers = _blocks(nodes) or _convolutions(nodes)
@@ -76,6 +81,9 @@ def depth_parts(names: list[str]) -> list[str]:
     """Early, middle or late for each of the layers in depth order: equal thirds (section 4.2).
 
     As in `numpy.array_split`, earlier parts get the layers that are left over: 11 become 4, 4, 3.
+
+    >>> depth_parts(["conv1", "conv2", "conv3", "conv4"])
+    ['early', 'early', 'middle', 'late']
     """
     thirds = np.array_split(np.arange(len(names)), 3)
     return [part for part, third in zip(PARTS, thirds, strict=False) for _ in third]

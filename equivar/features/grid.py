@@ -6,7 +6,12 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of `height` x `width` cells, whose rows and columns are so many pixels apart."""
+    """A grid of `height` x `width` cells, whose rows and columns are so many pixels apart.
+
+    >>> from fractions import Fraction
+    >>> Grid(7, 7, Fraction(32), Fraction(32)).cells
+    49
+    """
 
     height: int
     width: int

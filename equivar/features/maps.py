@@ -32,6 +32,9 @@ class Tokens:
 
     height, width: the grid, row by row. before, after: how many other tokens stand around it. part:
     early, middle, late, pool or final; "" where it follows from the layer's place.
+
+    >>> Tokens(14, 14, before=1).height  # 196 tokens after a class token
+    14
     """
 
     height: int

@@ -143,6 +143,18 @@ def measure(
         `images` or `transforms` of another kind.
 
     Cost: N x (T + 1) images pass through the network for N images and T transformations.
+
+    >>> import torch, equivar
+    >>> from equivar import networks
+    >>> model = networks.build("toy-equivariant", in_channels=1, channels=(8, 8), kernel_size=5)
+    >>> images = torch.rand(16, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    >>> table = equivar.measure(model, images, equivar.rotations(), progress=False)
+    >>> table[table["transform"] == "rotation-90"][["layer", "kind", "score"]].round(2)
+          layer          kind  score
+    0  layers.0    invariance   0.92
+    1  layers.0  equivariance   1.00
+    6  layers.1    invariance   0.75
+    7  layers.1  equivariance   1.00
     """
     options = Options(similarity, over, match, border, subpixel, sign, common, chance)
     transforms = check_transforms(transforms)

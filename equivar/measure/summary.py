@@ -36,6 +36,18 @@ def summarise(table: pd.DataFrame, by: str | Sequence[str] = "part") -> pd.DataF
         agree, and the other errors are NaN.
 
     Raises ValueError for a column that the table does not have.
+
+    >>> import torch, equivar
+    >>> from equivar import networks
+    >>> model = networks.build("toy-invariant", in_channels=1, channels=(8, 8), kernel_size=5)
+    >>> images = torch.rand(16, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    >>> table = equivar.measure(model, images, equivar.rotations(), progress=False)
+    >>> equivar.summarise(table, by="layer")[["layer", "kind", "score", "rows"]].round(2)
+          layer          kind  score  rows
+    0  layers.0    invariance    1.0     3
+    1  layers.0  equivariance    1.0     3
+    2  layers.1    invariance    1.0     3
+    3  layers.1  equivariance    1.0     3
     """
     by = [by] if isinstance(by, str) else list(by)
     missing = [c for c in [*by, "kind", "score", "se", "chance"] if c not in table.columns]

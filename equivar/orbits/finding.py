@@ -88,6 +88,18 @@ def orbits(
         layer that has a single cell or fewer than 4 channels with a score.
 
     Cost: 4 N images pass through the network for N images. Memory is as in `equivar.measure`.
+
+    >>> import torch, equivar
+    >>> from equivar import networks
+    >>> model = networks.build("toy-equivariant", in_channels=1, channels=(8, 8), kernel_size=5)
+    >>> images = torch.rand(24, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    >>> cycles = equivar.orbits(model, images, progress=False)
+    >>> cycles[cycles["found"]][["layer", "kind", "members"]]
+          layer   kind  members
+    0  layers.0  orbit  0 3 2 1
+    1  layers.0  orbit  4 7 6 5
+    2  layers.1  orbit  0 3 2 1
+    3  layers.1  orbit  4 7 6 5
     """
     matchings = [matching] if isinstance(matching, str) else list(matching)
     _check(matchings, rate, images)

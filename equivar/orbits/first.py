@@ -18,6 +18,11 @@ def first_convolution(model: nn.Module, images: Tensor) -> str:
     """The name of the convolution that reads the images (B, C, H, W).
 
     Raises ValueError for a network that has none.
+
+    >>> import torch
+    >>> from equivar import networks
+    >>> first_convolution(networks.build("resnet8"), torch.zeros(1, 3, 32, 32))
+    'conv1'
     """
     names = {module: name for name, module in model.named_modules()}
     called: list[str] = []
@@ -45,6 +50,11 @@ def first_and_blocks(model: nn.Module, images: Tensor) -> dict[str, str | None]:
 
     Layers of one cell (pool, final) are left out. Raises ValueError for a network without such a
     convolution or without known blocks.
+
+    >>> import torch
+    >>> from equivar import networks
+    >>> list(first_and_blocks(networks.build("resnet8"), torch.zeros(1, 3, 32, 32)))
+    ['conv1', 'layer1.0', 'layer2.0', 'layer3.0']
     """
     blocks = {
         name: part for name, part in default_layers(model).items() if part not in WITHOUT_CELLS
@@ -53,7 +63,12 @@ def first_and_blocks(model: nn.Module, images: Tensor) -> dict[str, str | None]:
 
 
 def filters_of(model: nn.Module, layer: str) -> np.ndarray:
-    """The filters of a convolution, (C, I, k, k); ValueError for another sort of layer."""
+    """The filters of a convolution, (C, I, k, k); ValueError for another sort of layer.
+
+    >>> from equivar import networks
+    >>> filters_of(networks.build("resnet8"), "conv1").shape
+    (16, 3, 3, 3)
+    """
     module = model.get_submodule(layer)
     if not isinstance(module, nn.Conv2d):
         raise ValueError(f"layer {layer!r} is a {type(module).__name__}, which has no filters")

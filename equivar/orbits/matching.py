@@ -54,5 +54,9 @@ def edges(scores: np.ndarray, cycle: Sequence[int]) -> np.ndarray:
 
 
 def members(text: str) -> tuple[int, ...]:
-    """The channel numbers of a cycle, read from the text in the column `members`."""
+    """The channel numbers of a cycle, read from the text in the column `members`.
+
+    >>> members("3 0 7 5")
+    (3, 0, 7, 5)
+    """
     return tuple(int(number) for number in str(text).split())

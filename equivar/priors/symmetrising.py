@@ -117,6 +117,22 @@ def symmetrise(
 
     Cost: 12 N images through the network to choose and to collect (9 N for "turned" alone), and for
     each layer and way 3 N for "turned" and for "rescaled" and N for "averaged", from that layer on.
+
+    >>> import torch, equivar
+    >>> from equivar import networks
+    >>> model = networks.build("cnn7", in_channels=1, num_classes=6)
+    >>> images = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    >>> table = equivar.symmetrise(model, images, layers=["layers.0"], progress=False)
+    >>> table[["layer", "operation", "way"]]
+          layer operation      way
+    0  layers.0    turned  matched
+    1  layers.0    turned      own
+    2  layers.0    turned   random
+    3  layers.0    turned    blank
+    4  layers.0  averaged  matched
+    5  layers.0  averaged      own
+    6  layers.0  averaged   random
+    7  layers.0  averaged    blank
     """
     turns, labels = _turns(transforms), _as_labels(labels)
     operations, ways = _chosen("operations", operations, OPERATIONS), _chosen("ways", ways, WAYS)

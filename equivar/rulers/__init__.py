@@ -108,6 +108,22 @@ def compare(
 
     Cost: N x (T + 1) images pass through the network for N images and T transformations, whatever
     the rulers; `lie` adds 2 N for shifts and 2 N for turns.
+
+    >>> import torch
+    >>> from equivar import networks, rulers
+    >>> model = networks.build("toy-equivariant", in_channels=1, channels=(8, 8), kernel_size=5)
+    >>> images = torch.rand(16, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    >>> table = rulers.compare(
+    ...     model, images, "rotation-90", rulers=["channel", "variance"], progress=False
+    ... )
+    >>> table[["layer", "ruler", "kind", "score"]].round(2)
+          layer     ruler          kind  score
+    0  layers.0   channel    invariance   0.92
+    1  layers.0   channel  equivariance   1.00
+    2  layers.1   channel    invariance   0.75
+    3  layers.1   channel  equivariance   1.00
+    4  layers.0  variance    invariance   0.34
+    5  layers.1  variance    invariance   0.66
     """
     rulers = check_rulers(rulers)
     transforms = check_transforms(transforms)
@@ -145,7 +161,11 @@ def compare(
 
 
 def check_rulers(rulers: Sequence[str] | str) -> list[str]:
-    """The names, each once. ValueError: none, or one that there is not."""
+    """The names, each once. ValueError: none, or one that there is not.
+
+    >>> check_rulers(["linear", "cca"])
+    ['linear', 'cca']
+    """
     names = list(dict.fromkeys([rulers] if isinstance(rulers, str) else rulers))
     for name in names:
         if name not in RULERS:

@@ -22,6 +22,10 @@ def consistency(answer: Tensor, moved: Tensor) -> Reading:
     of a share. It needs a classifier, and no labels.
 
     Cost: none beside the forward passes that the other rulers need.
+
+    >>> import torch
+    >>> consistency(torch.tensor([0, 1, 2, 1]), torch.tensor([0, 1, 1, 1])).score
+    0.75
     """
     same = (answer == moved).double()
     other = (answer == moved.roll(-1)).double().mean().item()

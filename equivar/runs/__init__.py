@@ -18,10 +18,11 @@ from equivar.runs.folder import Made, Run, RunDamaged
 from equivar.runs.measured import Measurement, Pretrained, TrainedHere
 from equivar.runs.results import Results, run_all
 from equivar.runs.spec import Spec
-from equivar.runs.store import Busy, Store, Stored, runs_root
+from equivar.runs.store import RESULTS, Busy, Store, Stored, runs_root
 from equivar.runs.trained import Training, trained_network
 
 __all__ = [
+    "RESULTS",
     "Busy",
     "Derived",
     "Made",

@@ -31,6 +31,9 @@ class Spec:
     numbers, texts, lists and mappings. inputs: fingerprints of data and weights, by name.
     label: for people, not part of the key. TypeError, ValueError: parameters that JSON has
     not, or an experiment that can not name a folder.
+
+    >>> Spec("a-trial", 1, {"epochs": 3}).name == Spec("a-trial", 1, {"epochs": 3}).name
+    True
     """
 
     experiment: str

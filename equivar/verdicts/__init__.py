@@ -43,6 +43,7 @@ from equivar.verdicts.networks import FAMILIES, FEW, Networks, contrast
 from equivar.verdicts.ranks import FEWEST, p_value, rank
 from equivar.verdicts.report import report
 from equivar.verdicts.samples import Runs, Sample
+from equivar.verdicts.standing import standing
 from equivar.verdicts.verdict import (
     LEVEL,
     SE_95,
@@ -95,5 +96,6 @@ __all__ = [
     "p_value",
     "rank",
     "report",
+    "standing",
     "within_margin",
 ]

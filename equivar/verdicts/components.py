@@ -220,7 +220,11 @@ def _together(components: Sequence[Component]) -> tuple[str, Component, float, s
 
 
 def not_judged(claim: str, lacking: Sequence[str], needs: str = RUNS_NEEDED) -> Verdict:
-    """The verdict where the table does not hold what the claim is about."""
+    """The verdict where the table does not hold what the claim is about.
+
+    >>> not_judged("4.3a", ["no run of rot-eq"]).reason
+    'It takes two runs of each group; the table has no run of rot-eq.'
+    """
     reason = f"{needs}; the table has {', '.join(lacking)}."
     return Verdict(claim, nan, nan, nan, "not judged", reason)
 

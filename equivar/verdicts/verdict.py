@@ -36,6 +36,10 @@ class Claim:
     smallest: the smallest effect of interest; for a claim that two things are equal, the margin
     within which they are. why: the reason for it. unit: what a verdict generalises to. built_in: it
     holds by construction, so that no run can tell anything new of it.
+
+    >>> claim = Claim("It falls.", smallest=0.05, why="seeds differ by it", unit="training runs")
+    >>> claim.smallest
+    0.05
     """
 
     words: str
@@ -73,6 +77,9 @@ def directional(low: float, high: float, smallest: float, above: float = 0.0) ->
     """The verdict on an effect that the paper says is above `above`.
 
     `negligible` first, where the whole interval lies within -smallest to smallest.
+
+    >>> directional(0.14, 0.18, smallest=0.02), directional(-0.004, 0.005, smallest=0.02)
+    ('supported', 'negligible')
     """
     if -smallest <= low and high <= smallest:
         return "negligible"
@@ -82,7 +89,11 @@ def directional(low: float, high: float, smallest: float, above: float = 0.0) ->
 
 
 def within_margin(low: float, high: float, margin: float) -> str:
-    """The verdict on a difference that the paper says is none, up to `margin`."""
+    """The verdict on a difference that the paper says is none, up to `margin`.
+
+    >>> within_margin(-0.02, 0.03, margin=0.05), within_margin(-0.02, 0.08, margin=0.05)
+    ('supported', 'inconclusive')
+    """
     if -margin <= low and high <= margin:
         return "supported"
     return "contradicted" if low > margin or high < -margin else "inconclusive"
@@ -111,18 +122,30 @@ def digits_for(*values: float) -> int:
 
 
 def effect_words(effect: float, low: float, high: float, digits: int | None = None) -> str:
-    """An effect with its 95 % interval, as in "+0.16 [0.14, 0.18]"."""
+    """An effect with its 95 % interval, as in "+0.16 [0.14, 0.18]".
+
+    >>> effect_words(0.16, 0.14, 0.18)
+    '+0.16 [0.14, 0.18]'
+    """
     digits = digits_for(effect, low, high) if digits is None else digits
     return f"{effect:+z.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}]"
 
 
 def bound_words(value: float) -> str:
-    """A small bound, rounded up to a power of ten."""
+    """A small bound, rounded up to a power of ten.
+
+    >>> bound_words(0.00004)
+    '0.0001'
+    """
     return f"{10.0 ** np.ceil(np.log10(max(value, RESOLUTION))):g}"
 
 
 def count_words(count: int, unit: str) -> str:
-    """A number of things, in words up to ten: "three runs"."""
+    """A number of things, in words up to ten: "three runs".
+
+    >>> count_words(3, "run"), count_words(1, "network")
+    ('three runs', 'one network')
+    """
     words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
     plural = unit if count == 1 else f"{unit}s"
     return f"{words[count] if count < len(words) else count} {plural}"

@@ -27,7 +27,7 @@ def test_arguments_are_a_list_of_names_and_what_is_said_of_them():
     assert ".. rubric:: Parameters\n\n**model** : nn.Module\n   Any network;" in page
     for name in inspect.signature(equivar.measure).parameters:
         assert f"\n**{name}** : " in page
-    assert "code-block" not in page and "---" not in page
+    assert "code-block:: text" not in page and "---" not in page
 
 
 def test_lists_stay_lists():
@@ -45,6 +45,11 @@ def test_examples_are_code():
     page = as_set(CellTracker.__doc__)
     assert ".. code-block:: python\n\n   with CellTracker(images) as tracker:" in page
     assert "```" not in page
+
+
+def test_examples_that_are_run_keep_their_prompts():
+    page = as_set("What it does.\n\n>>> 1 + 1\n2")
+    assert ".. code-block:: pycon\n\n   >>> 1 + 1\n   2" in page
 
 
 def test_checked_parameters_are_told_by_their_docstring_alone():

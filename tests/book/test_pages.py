@@ -7,11 +7,17 @@ import base64
 import io
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 from browser import CHROME, chromium
+from chapter_pages import BADGES, badge
+from generated import html
 from PIL import Image
 from small_project import Project, notebook
+
+from equivar.verdicts import Verdict
+from equivar.verdicts.cards import card, forest
 
 pytestmark = pytest.mark.skipif(not CHROME, reason="no Chromium or Chrome is found; see CHROME")
 
@@ -21,12 +27,35 @@ WIDE = f"import pandas as pd\npd.DataFrame([{ROW}], columns=list('abcdefghi'))"
 ALT = "A line that rises"
 LOCAL = ("file:", "data:", "blob:")
 HOST = "https://github.com/someone/some-book"
+FOUND = Verdict("4.3a", 0.1, 0.05, 0.2, "supported", "It falls.", above=0)
+INDEX = f"""# Start
+
+The word zebrafish, and {{cite:t}}`cohen2016`.
+
+{" ".join(map(badge, BADGES))}
+
+```{{dropdown}} This chapter ran with
+:class-container: ran
+
+| parameter | value |
+|---|---|
+| name | {"value " * 60} |
+```
+
+| claim | what is claimed | quick | standard |
+|---|---|---|---|
+| 4.3a | {"It falls with depth. " * 6} | yes | no |
+
+{html(card("It falls.", {way: replace(FOUND, verdict=way) for way in BADGES}))}
+{html(forest([("4.3a It falls.", FOUND, 0.05)]))}
+"""
 PAGES = ("book/index", "notebooks/01-a", "book/api", "book/references")
 
 
 def figure(source):
     """A chapter whose second cell is a figure with a caption and a description."""
     made = notebook("print('x' * 400)", source, WIDE)
+    made["cells"][0]["source"] += "\n\nWhat the chapter asks."
     made["cells"][3]["metadata"]["mystnb"] = {
         "figure": {"name": "fig-a", "caption": "A figure."},
         "image": {"alt": ALT},
@@ -42,7 +71,7 @@ def book(tmp_path_factory):
     for command in (["init", "-q"], ["remote", "add", "origin", f"{HOST}.git"]):
         subprocess.run(["git", "-C", project.root, *command], check=True)
     index = project.root / "book" / "index.md"
-    index.write_text("# Start\n\nThe word zebrafish, and {cite:t}`cohen2016`.\n\n" + "x" * 300)
+    index.write_text(INDEX + "x" * 300)
     for done in (project.run(), project.call("build_book")):
         assert done.returncode == 0, done.stderr
     return project.html.parent
@@ -85,6 +114,13 @@ def test_a_phone_never_scrolls_sideways(page):
     assert page.evaluate(script) == [0, 390]
 
 
+def test_a_page_says_what_it_is_about_once(page):
+    words = page.evaluate("[...document.querySelectorAll('meta[name=description]')]"
+                          ".map(one => one.content)")  # fmt: skip
+    assert len(words) == 1 and 0 < len(words[0]) <= 204
+    assert page.evaluate("document.title").count("A small book") <= 1
+
+
 def test_the_keyboard_reaches_the_content(page):
     page.press("Tab", 9)
     assert page.evaluate("document.activeElement.hash") == "#main-content"
@@ -94,19 +130,26 @@ def test_the_keyboard_reaches_the_content(page):
     assert page.evaluate("!!document.activeElement.closest('main')")
 
 
-# How much lighter the lighter one of text and ground is, as WCAG 2 has it; the smallest of a page.
+# How much lighter the lighter one of text and ground is, as WCAG 2 has it; the smallest of a page,
+# of every element with text of its own, words in pictures of SVG too.
 CONTRASTS = """
 (() => {
   const parts = c => c.match(/[0-9.]+/g).map(Number);
-  const light = c => parts(c).slice(0, 3).map(v => v / 255)
+  const light = c => c.slice(0, 3).map(v => v / 255)
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const opaque = c => parts(c).length === 3 || parts(c)[3] === 1;
-  const ground = e => !e || opaque(getComputedStyle(e).backgroundColor)
-    ? getComputedStyle(e || document.documentElement).backgroundColor : ground(e.parentElement);
-  return [...document.querySelectorAll("article :is(h1, h2, p, li, a, td, th, pre, pre span)")]
-    .filter(e => e.offsetParent && e.textContent.trim() && !e.classList.contains("headerlink"))
-    .map(e => [light(getComputedStyle(e).color), light(ground(e)), e.textContent.slice(0, 40)])
+  const over = (a, b) => [0, 1, 2].map(i => a[i] * (a[3] ?? 1) + b[i] * (1 - (a[3] ?? 1)));
+  const ground = e => !e ? [255, 255, 255] : over(
+    parts(getComputedStyle(e).backgroundColor), ground(e.parentElement));
+  const opacity = e => e ? getComputedStyle(e).opacity * opacity(e.parentElement) : 1;
+  const ink = e => parts(e.ownerSVGElement ? getComputedStyle(e).fill : getComputedStyle(e).color);
+  return [...document.querySelectorAll("article *, header *, .bd-header-announcement *")]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
+    .filter(e => e.getClientRects().length && e.checkVisibility({visibilityProperty: true}))
+    .filter(e => !e.matches("script, style, .headerlink, .headerlink *"))
+    .map(e => [ink(e), ground(e.ownerSVGElement || e), opacity(e), e.textContent.slice(0, 40)])
+    .map(([a, b, seen, text]) => [over([...a.slice(0, 3), (a[3] ?? 1) * seen], b), b, text])
+    .map(([a, b, text]) => [light(a), light(b), text])
     .map(([a, b, text]) => [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text])
     .sort((a, b) => a[0] - b[0]).slice(0, 3);
 })()
@@ -125,11 +168,23 @@ def scheme(request, tab):
 def test_text_is_legible_in_both_colour_schemes(scheme, page):
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert page.evaluate("!!document.querySelector('article h1')")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.until("document.getAnimations().every(one => one.playState !== 'running')")
     smallest = page.evaluate(CONTRASTS)
     assert smallest[0][0] >= 4.5, smallest
 
 
 # What the book has to do.
+
+
+def test_on_a_phone_no_row_of_a_table_is_a_tall_strip(tab, book):
+    tab.size(390)
+    tab.open((book / "book" / "index.html").as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    heights = tab.evaluate(
+        "[...document.querySelectorAll('article tr')].map(e => e.getBoundingClientRect().height)"
+    )
+    assert len(heights) >= 4 and max(heights) < 400
 
 
 def test_a_figure_keeps_a_light_ground_in_both_colour_schemes(scheme, tab, book):

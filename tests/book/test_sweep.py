@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sweep as sweep_tool
 from places import ROOT
@@ -12,6 +13,7 @@ from sample_run import Sample
 from schedules import TASKS
 
 from equivar.chapters import c04_tasks
+from equivar.data import Sheet
 from equivar.runs import Store
 
 CHAPTER = "notebooks/04-mnist6-tasks.ipynb"
@@ -80,6 +82,7 @@ def test_the_sweep_tool_makes_and_publishes_runs(few_images, capsys, tmp_path, m
     chapter = tmp_path / "04-mnist6-tasks.ipynb"
     runs = c04_tasks.runs(c04_tasks.Parameters(**TASKS))
     monkeypatch.setattr(sweep_tool, "runs_of", lambda *_: runs)
+    monkeypatch.setattr(sweep_tool, "keep_pictures", lambda *_: None)  # of a chapter without cells
     chapter.write_text("{}")
     assert sweep_tool.main([str(chapter), "--only", "1", "2"]) == 0
     assert sweep_tool.main([str(chapter), "--publish"]) == 0
@@ -89,3 +92,20 @@ def test_the_sweep_tool_makes_and_publishes_runs(few_images, capsys, tmp_path, m
         "history.csv", "manifest.json", "parts.csv", "provenance.json", "removed.csv",
         "scores.csv"]  # fmt: skip
     assert capsys.readouterr().out.count("not made") == 4
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_pictures_of_data_at_hand_are_kept_with_the_results(there, monkeypatch, tmp_path):
+    chapter = ROOT / "notebooks" / "04-mnist6-tasks.ipynb"
+    target = tmp_path / "results" / "standard" / chapter.stem / "pictures.png"
+    target.parent.mkdir(parents=True)
+    monkeypatch.setattr(sweep_tool, "RESULTS", tmp_path / "results")
+    pixels = [np.full((4, 4), value, np.uint8) for value in (0, 255)]
+    made = Sheet("mnist" if there else "digits", {"plain": pixels}, {"plain": ["2", "3"]})
+    monkeypatch.setattr(c04_tasks, "pictures", lambda p: made)
+    monkeypatch.setattr(sweep_tool, "ROOT", tmp_path)
+    monkeypatch.setattr(sweep_tool, "for_chapter", lambda *_: {"data": "mnist"})
+    sweep_tool.keep_pictures(chapter, "standard")
+    assert target.exists() == there
+    if there:
+        assert Sheet.read(target).labels == made.labels

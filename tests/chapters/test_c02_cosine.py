@@ -124,3 +124,18 @@ def test_what_a_constant_changes(cosine, correlation, scale, verdict):
     judged = c02_cosine.claim_3_3b(maps)
     assert (judged.claim, judged.verdict) == ("3.3b", verdict)
     assert judged.effect == pytest.approx(cosine)
+
+
+def test_sentences_tell_the_numbers_of_the_tables():
+    maps = pd.DataFrame(
+        {"similarity": ["cosine", "correlation"], "before": [0.7, 0.0], "after": [0.9, 0.0]}
+    )
+    assert "is 0.70 on average, and 0.90 once 0.5" in c02_cosine.maps_seen(maps, 0.5)
+    table = blocks(9, 0, networks=1).assign(chance=0.25, network="ResNet-20")
+    said = c02_cosine.blocks_seen(table)
+    assert said.startswith("In ResNet-20") and said.count("0.25 of ") == 4
+    means = c02_cosine.activation_correlations(table).loc["ResNet-20"]
+    for words in (c02_cosine.scatter_seen(table), c02_cosine.seen(table)):
+        assert f"for invariance {means['invariance', 'cosine']:.2f} by cosine" in words
+    judged = [c02_cosine.claim_3_3a(table)]
+    assert "here is one network" in c02_cosine.meaning(judged, table)

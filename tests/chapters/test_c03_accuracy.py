@@ -1,10 +1,12 @@
 """Chapters 03 and 07: networks of several architectures measured as runs, and their figures."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from equivar import figures
 from equivar.chapters import c03_accuracy, c07_architectures
+from equivar.chapters.c03_accuracy import words
 from equivar.verdicts import Networks
 
 PARAMETERS = {
@@ -115,15 +117,15 @@ def test_fewer_images_of_the_first_network(small_runs):
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("row", "said"),
     [
         ({"network": "timm:resnet18"}, "for networks 'equivar:NAME' without an input of their own"),
         ({"input": {"size": 8}}, "for networks 'equivar:NAME' without an input of their own"),
     ],
 )
-def test_only_own_networks_are_trained_in_the_run(row, words):
+def test_only_own_networks_are_trained_in_the_run(row, said):
     first = PARAMETERS["networks"][0] | row
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=said):
         c03_accuracy.runs(c03_accuracy.Parameters(**PARAMETERS | {"networks": [first]}))
 
 
@@ -143,6 +145,32 @@ def test_correlations_in_words():
         {"transforms": "rotation", "kind": "invariance", "part": "late", "rho": 0.1, "low": -0.5,
          "high": 0.6},
     ])  # fmt: skip
-    said = c03_accuracy.seen(ranks)
-    assert "For translation equivariance it is 0.90 [0.50, 0.98] in the early part." in said
+    said = c03_accuracy.seen(ranks.assign(networks=14))
+    assert "is for translation 0.90 [0.50, 0.98], in the early part." in said
     assert "Of all 2 correlations" in said and "1 have an interval without zero" in said
+
+
+def test_the_least_correlation_that_can_be_told_from_none():
+    for networks in (6, 14, 30):
+        rho = words.least(networks)
+        spread = np.sqrt((1 + rho**2 / 2) / (networks - 3))
+        assert np.arctanh(rho) > 1.96 * spread > np.arctanh(rho - 0.02)
+
+
+def test_the_picture_of_cells_and_its_words_agree():
+    image = np.zeros((28, 28))
+    said = c03_accuracy.cells_seen(image, pixels=9, cells=7)
+    assert "a shift by 9 pixels is one by 2.25 cells" in said and "are 4 x 4 cells" in said
+
+
+def test_the_words_of_a_scatter_have_its_correlations(compared):
+    figure = c03_accuracy.accuracy_scatter(with_four(compared.parts), "shift")
+    said = c03_accuracy.scatter_seen(with_four(compared.parts), "shift")
+    titles = [ax.get_title(loc="left").partition("rho = ")[2] for ax in figure.axes[:4]]
+    assert [f"{rho} " in said for rho in titles] == [True] * 4
+
+
+def with_four(parts):
+    """A fourth network, with the scores of the first and another accuracy: three have no rank."""
+    first = parts[parts["network"] == "one"].assign(network="four", top1=50.0)
+    return pd.concat([parts, first.assign(score=first["score"] / 2)], ignore_index=True)

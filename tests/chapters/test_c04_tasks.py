@@ -48,3 +48,18 @@ def test_what_a_chapter_does_not_know_is_refused(few_images, tmp_path, more, wor
 def test_parameters_out_of_range_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         c04_tasks.Parameters(**TASKS | change)
+
+
+def test_sentences_tell_the_numbers_of_the_runs(tasks):
+    rows = tasks.scores[tasks.scores["kind"] == "equivariance"]
+    means = rows.groupby(["part", "task"])["score"].mean().unstack("part")
+    apart = (means.max() - means.min())[["early", "middle", "late", "final"]]
+    told = ", ".join(f"{value:.2f} in the {part} part" for part, value in apart.items())
+    assert told in c04_tasks.seen(tasks)
+    lowest = tasks.summary["accuracy"].min()
+    assert f"any network is {lowest:.3f}" in c04_tasks.training_seen(tasks)
+    p = c04_tasks.Parameters(**TASKS)
+    worded, fair = (c04_tasks.claims(tasks, p, corrected) for corrected in (False, True))
+    said = c04_tasks.meaning(worded, fair, tasks)
+    assert f"up to {apart[['early', 'middle']].max():.2f}, which" in said
+    assert all(one.claim in said for one in worded)

@@ -47,6 +47,34 @@ def test_the_paper_profile_is_the_papers_schedule():
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
 
+@pytest.fixture(scope="module")
+def found(small_runs):
+    return c05_augmentations.tables(c05_augmentations.Parameters(**SHIFTS), small_runs)
+
+
+def test_sentences_tell_what_an_augmentation_changes(found):
+    rows = found.scores[found.scores["kind"] == "equivariance"]
+    means = rows.groupby(["part", "augment"])["score"].mean().unstack("part")
+    change = means.loc["crop"] - means.loc["none"]
+    said = c05_augmentations.seen(found)
+    assert f"equivariance is {means.loc['none', 'early']:z.2f} in the early part" in said
+    parts = ("early", "middle", "late", "pool", "final")
+    assert f"random crops {', '.join(f'{change[part]:+z.2f}' for part in parts)}." in said
+    assert "CutMix" not in said
+    accuracy = found.summary.groupby("augment")["accuracy"].mean()
+    assert f"After one epoch accuracy on test images is {accuracy.min():.3f}" in (
+        c05_augmentations.training_seen(found)
+    )
+
+
+def test_the_last_words_tell_every_verdict_and_the_late_part(found):
+    p = c05_augmentations.Parameters(**SHIFTS)
+    worded, fair = (c05_augmentations.claims(found, p, corrected) for corrected in (False, True))
+    said = c05_augmentations.meaning(worded, fair, found)
+    assert all(one.claim in said for one in worded)
+    assert "Changes of the late part: random crops " in said and "after one epoch" in said
+
+
 def scores(values):
     """Scores of a layer of stride 2: {augmentation: (by whole cells, between)}."""
     rows = [

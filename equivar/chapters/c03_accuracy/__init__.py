@@ -19,7 +19,13 @@ from equivar.chapters.c03_accuracy.pictures import (
     convergence,
     rank_intervals,
 )
-from equivar.figures import Words, number
+from equivar.chapters.c03_accuracy.words import (
+    cells_seen,
+    enough,
+    meaning,
+    scatter_seen,
+    seen,
+)
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
 from equivar.runs import Measurement, Results, Store, Stored, Training, run_all
 from equivar.runs.measured import of_row
@@ -29,7 +35,6 @@ from equivar.transforms import parse_transforms
 from equivar.verdicts import (
     FEWEST,
     SCORE,
-    SE_95,
     Claim,
     Networks,
     Verdict,
@@ -44,6 +49,7 @@ __all__ = [
     "Compared",
     "Parameters",
     "accuracy_scatter",
+    "cells_seen",
     "claim_4_2a",
     "claim_4_2b",
     "claim_4_2c",
@@ -52,10 +58,12 @@ __all__ = [
     "convergence",
     "enough",
     "fewer_images",
+    "meaning",
     "picture_given",
     "rank_correlations",
     "rank_intervals",
     "runs",
+    "scatter_seen",
     "seen",
     "tables",
 ]
@@ -83,7 +91,7 @@ CLAIMS = {
         unit="networks",
     ),
     "4.2b": Claim(
-        "In the final part, it goes with accuracy almost perfectly.",
+        "In the final part, translation equivariance goes with accuracy almost perfectly.",
         "fig-accuracy-translation",
         smallest=0.2,
         why=f"{FIFTH}; almost perfectly is above {STRONG}",
@@ -265,40 +273,6 @@ def rank_correlations(table: pd.DataFrame, column: str = SCORE) -> pd.DataFrame:
                 rows.append(row | {"networks": one.count})
     columns = ["transforms", "kind", "part", "rho", "low", "high", "p", "networks"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def seen(ranks: pd.DataFrame) -> Words:
-    """What the correlations with accuracy come to, in a sentence for each sort of shift or turn."""
-    told = []
-    for transforms, words in SORTS.items():
-        of = ranks[(ranks["transforms"] == transforms) & (ranks["kind"] == "equivariance")]
-        parts = [
-            f"{number(row.rho)} [{number(row.low)}, {number(row.high)}] in the {row.part} part"
-            for row in of.itertuples()
-        ]
-        if parts:
-            told.append(f"For {words} equivariance it is {', '.join(parts)}.")
-    away = ranks[(ranks["low"] > 0) | (ranks["high"] < 0)]
-    return Words(
-        f"The correlation with accuracy, and its 95 % interval: {' '.join(told)} Of all "
-        f"{len(ranks)} correlations, those of invariance included, {len(away)} have an interval "
-        "without zero."
-    )
-
-
-def enough(fewer: pd.DataFrame) -> Words:
-    """Whether there are enough images, in a sentence with its numbers."""
-    rows = fewer[fewer["kind"] == "equivariance"]
-    counts = sorted(set(rows["images"]))
-    wide = rows.pivot_table(index=["transforms", "part"], columns="images", values="score")
-    change = (wide[counts[-1]] - wide[counts[-2]]).abs()
-    widest = (SE_95 * rows[rows["images"] == counts[-1]]["se"]).max()
-    return Words(
-        f"From {counts[-2]} to {counts[-1]} images no part's equivariance changes by more than "
-        f"{number(change.max(), 3)}, on average by {number(change.mean(), 3)}. At {counts[-1]} "
-        f"images no 95 % interval reaches farther than {number(widest, 3)} to either side. That is "
-        "little beside what lies between the networks in the figures above."
-    )
 
 
 def _run(p: Parameters, row: NetworkRow) -> Stored:

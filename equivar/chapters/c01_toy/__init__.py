@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,11 +15,12 @@ from pydantic import Field
 
 from equivar import data as datasets
 from equivar import networks
+from equivar.chapters.c01_toy.concept import Idea, idea, idea_picture, idea_seen
+from equivar.chapters.c01_toy.maps import FRAMES, turned_maps
 from equivar.data import picture
 from equivar.figures import (
     WIDTH,
     Words,
-    bare,
     depth_profile,
     number,
     shared_legend,
@@ -27,6 +28,7 @@ from equivar.figures import (
 )
 from equivar.measure import measure
 from equivar.runs.parameters import ChapterParameters, Count, Images, Positive, Seed
+from equivar.similarity import pairwise
 from equivar.transforms import Rotation, rotations
 from equivar.verdicts import (
     SE_95,
@@ -35,8 +37,32 @@ from equivar.verdicts import (
     bound_words,
     directional,
     effect_words,
+    standing,
     within_margin,
 )
+
+__all__ = [
+    "CLAIMS",
+    "PAPER",
+    "Idea",
+    "Parameters",
+    "ToyNetwork",
+    "claim_4_1a",
+    "claim_4_1b",
+    "claims",
+    "equivariant_maps",
+    "filters",
+    "idea",
+    "idea_picture",
+    "idea_seen",
+    "invariant_maps",
+    "maps_seen",
+    "meaning",
+    "profiles",
+    "runs",
+    "seen",
+    "tables",
+]
 
 PAPER = {
     "network": "two networks of three layers, made by hand",
@@ -88,9 +114,10 @@ class ToyNetwork:
 
     table: pd.DataFrame
     filters: list[np.ndarray]  # per layer (C', C, k, k)
-    image: np.ndarray  # (H, W) or (H, W, 3), values 0..1
-    maps: np.ndarray  # of the last layer, f(x): (C, H, W)
-    turned_maps: np.ndarray  # of the turned image, f(T x): (C, H, W)
+    image: np.ndarray  # x: (H, W) or (H, W, 3), values 0..1
+    maps: np.ndarray  # f(x) of the first layer: (C, H, W)
+    answers: np.ndarray  # G = f(T x), of its quarter turn: (C, H, W)
+    matches: np.ndarray  # S(G_c, F_c') of this image, with F = T f(x): (C, C)
 
 
 def runs(p: Parameters) -> list:
@@ -115,31 +142,68 @@ def tables(p: Parameters) -> dict[str, ToyNetwork]:
             seed=p.seed,
         )
         table = measure(model, images, rotations())
+        turn, first = Rotation(1), model.layers[0]
         with torch.no_grad():
-            maps, turned = (model(x)[0].numpy() for x in (shown, Rotation(1).on_images(shown)))
+            maps, answers = first(shown), first(turn.on_images(shown))
+        matches = pairwise(answers, turn.on_images(maps))[0].numpy()
         filters = [layer.conv.weight.detach().numpy() for layer in model.layers]
         found[kind] = ToyNetwork(
-            table.assign(network=kind), filters, picture(shown[0]), maps, turned
-        )
+            table.assign(network=kind), filters, picture(shown[0]),
+            maps[0].numpy(), answers[0].numpy(), matches,
+        )  # fmt: skip
     return found
 
 
 def seen(found: Mapping[str, ToyNetwork]) -> Words:
-    """How high chance is on these images, and how much of a turned filter is left."""
+    """How near to 1 the scores are, how high chance is, and how much of a turned filter is left."""
     tables = pd.concat(one.table for one in found.values())
     chance = tables[tables["kind"] == "invariance"]["chance"]
+    off = (tables[tables["kind"] == "equivariance"]["score"] - 1).abs().max()
     turned = found["equivariant"].table
     own = turned[turned["kind"] == "invariance"].groupby("transform")["score"].mean()
     return Words(
-        f"Chance is high here: for invariance {number(chance.min())} to {number(chance.max())}, by "
-        "layer and turn. "
-        "These networks only blur, and a blurred picture with its object in the middle is a bright "
-        "spot in the middle, whatever the object. Two such maps correlate by themselves. In the "
-        f"equivariant network a channel's match with itself is {number(own['rotation-90'])} after "
-        f"a quarter turn and {number(own['rotation-180'])} after a half turn. Each filter lacks "
-        "one corner. A quarter turn moves the missing corner to a neighbouring corner, and a half "
-        "turn to the opposite one, which is farther away by the square root of two. So the filter "
-        "and its copy see parts of the image that lie farther apart, and have less in common."
+        f"Equivariance is 1 within {bound_words(off)} in both networks. In the equivariant one a "
+        f"channel's match with itself is {number(own['rotation-90'])} after a quarter turn and "
+        f"{number(own['rotation-180'])} after a half turn. Each filter lacks one corner. A quarter "
+        "turn moves the missing corner to a neighbouring corner, and a half turn to the opposite "
+        "one, which is farther away. So after a half turn the filter has least in common with "
+        f"itself. Chance is high here: for invariance {number(chance.min())} to "
+        f"{number(chance.max())}, by network, layer and turn. These networks only blur, and a "
+        "blurred picture with its object in the middle is a bright spot in the middle, whatever "
+        "the object. Two such maps correlate by themselves. This is why every score of this book "
+        "stands beside its chance."
+    )
+
+
+def meaning(verdicts: Sequence[Verdict]) -> Words:
+    """What the chapter comes to, in plain words."""
+    return Words(
+        f"{standing(verdicts)} Both networks have their property by construction, so this is a "
+        "check of the measure, and hardly one of the paper: the program finds what was built in, "
+        "and it finds it in the right kind of score. It can not show how the measure behaves where "
+        "a network has a property only in part, as a trained network does. Two points matter for "
+        "what follows. A high invariance does not yet tell of a symmetric feature, since chance "
+        "alone can be high. And equivariance is never below invariance, since a channel may be "
+        "its own best match. How the scores change under other readings of the paper's equations "
+        "is the subject of [chapter 08](08-readings.ipynb)."
+    )
+
+
+def maps_seen(found: Mapping[str, ToyNetwork], count: int = len(FRAMES)) -> Words:
+    """Which channel answers for which in the pictures of maps, with the correlations."""
+    still = found["invariant"].matches.diagonal()[:count]
+    matches = found["equivariant"].matches[:count]
+    partners = matches.argmax(axis=1)
+    pairs = ", ".join(f"G{c + 1} is F{other + 1}" for c, other in enumerate(partners))
+    best = matches.max(axis=1)
+    own = matches.diagonal()[:count]
+    return Words(
+        f"In the invariant network each G is its own F: S is {number(still.min(), 3)} for each "
+        f"of the four. In the equivariant network {pairs}: S is {number(best.min(), 3)} for these "
+        f"pairs, and {number(own.max(), 3)} at most for a G and its own F. That is high too, since "
+        "all maps show the same blurred digit. The figure therefore draws what each of the four "
+        "has beyond their mean. A turn of the image moves every map to the next channel of its "
+        "group, as the filters were made to do."
     )
 
 
@@ -195,6 +259,18 @@ def claim_4_1b(table: pd.DataFrame, margin: float) -> Verdict:
     )
 
 
+def invariant_maps(found: Mapping[str, ToyNetwork]) -> Figure:
+    """One image and its quarter turn in the first layer of the invariant network."""
+    one = found["invariant"]
+    return turned_maps(one.image, one.maps, one.answers, one.matches.argmax(axis=1))
+
+
+def equivariant_maps(found: Mapping[str, ToyNetwork]) -> Figure:
+    """The same in the equivariant network: what each map has beyond the mean of the four."""
+    one = found["equivariant"]
+    return turned_maps(one.image, one.maps, one.answers, one.matches.argmax(axis=1), beyond=True)
+
+
 def profiles(networks: Mapping[str, ToyNetwork]) -> Figure:
     """Scores of both toy networks by layer, side by side."""
     fig, axes = plt.subplots(1, len(networks), figsize=(WIDTH, 2.7), sharey=True)
@@ -222,32 +298,4 @@ def filters(networks: Mapping[str, ToyNetwork], channel: int = 0, shown: int = 8
             title = f"{name} network, layer {depth + 1}"
             axes[row, 0].set_title(title, fontsize="small")
             row += 1
-    return fig
-
-
-def turned_maps(network: ToyNetwork, channels: int = 4, name: str = "") -> Figure:
-    """One image and its quarter turn: T f(x) above f(T x), for the first channels.
-
-    In an invariant network each column holds the same map twice. In an equivariant one the map
-    below stands above in another column.
-    """
-    fig, axes = plt.subplots(2, channels + 1, figsize=(WIDTH, 3.2))
-    turned = np.rot90(network.maps, axes=(-2, -1))
-    for row, (image, maps, text) in enumerate(
-        (
-            (network.image, turned, "F = T f(x)"),
-            (np.rot90(network.image), network.turned_maps, "G = f(T x)"),
-        )
-    ):
-        axes[row, 0].imshow(image, vmin=0, vmax=1)
-        axes[row, 0].set_ylabel(text)
-        axes[row, 0].set_title("x" if row == 0 else "T x", fontsize="small")
-        bare(axes[row, 0])
-        for c in range(channels):
-            ax = axes[row, c + 1]
-            ax.imshow(maps[c], cmap="viridis", vmin=0)
-            ax.set_title(f"{'F' if row == 0 else 'G'}, channel {c + 1}", fontsize="small")
-            bare(ax)
-    if name:
-        fig.suptitle(f"{name} network, last layer", x=0.01, ha="left", fontsize="medium")
     return fig

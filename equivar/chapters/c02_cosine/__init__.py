@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import torch
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from pydantic import Field
 
-from equivar.figures import (
-    CHANCE,
-    COLOURS,
-    LABELS,
-    MARKERS,
-    WIDTH,
-    Words,
-    end_labels,
-    number,
-    shared_legend,
+from equivar.chapters.c02_cosine.pictures import (
+    activation_scatter,
+    random_maps_histogram,
+    similarity_by_block,
 )
+from equivar.figures import Words, number
 from equivar.names import KINDS, WITHOUT_CELLS, title_of
 from equivar.runs import Measurement, Results, Store, run_all
 from equivar.runs.measured import given_or_trained
@@ -40,7 +32,29 @@ from equivar.verdicts import (
     directional,
     effect_words,
     not_judged,
+    standing,
 )
+
+__all__ = [
+    "CLAIMS",
+    "PAPER",
+    "Parameters",
+    "activation_correlations",
+    "activation_scatter",
+    "blocks_seen",
+    "claim_3_3a",
+    "claim_3_3b",
+    "claims",
+    "maps_seen",
+    "meaning",
+    "random_maps",
+    "random_maps_histogram",
+    "runs",
+    "scatter_seen",
+    "seen",
+    "similarity_by_block",
+    "tables",
+]
 
 RESAMPLES = 2000
 FEWEST = 3  # networks: of two, resamples are too much alike
@@ -229,20 +243,87 @@ def activation_correlations(blocks: pd.DataFrame) -> pd.DataFrame:
     ).T
 
 
-def seen(blocks: pd.DataFrame) -> Words:
-    """How far the scores follow the mean activation, beside what the paper reports."""
-    means = activation_correlations(blocks).mean()
-    told = [
-        f"for {kind} {number(means[kind, 'cosine'])} by cosine and "
-        f"{number(means[kind, 'correlation'])} by correlation"
-        for kind in sorted({kind for kind, _ in means.index}, reverse=True)
-    ]
+def maps_seen(maps: pd.DataFrame, offset: float) -> Words:
+    """What both similarities say of random maps, with their numbers. maps: of `random_maps`."""
+    means = maps.groupby("similarity")[["before", "after"]].mean()
+    cosine, correlation = means.loc["cosine"], means.loc["correlation"]
     return Words(
-        "The correlation of a block's score with its mean activation, the mean over networks, is "
-        f"{' and '.join(told)}. The paper reports .63 by cosine and .11 by correlation for its own "
-        "network. A correlation of maps can not depend on their means, so what is left must come "
-        "from something that changes with depth along with the activation, such as what the blocks "
-        "have learned. Correlation makes layers comparable; it does not make them alike."
+        f"The cosine of two unrelated maps is {number(cosine['before'])} on average, and "
+        f"{number(cosine['after'])} once {offset:g} is added to every cell. Their correlation is "
+        f"{number(correlation['before'])} before and {number(correlation['after'])} after. All "
+        "cells are positive, so that any two maps point in much the same direction, and the more "
+        "so the larger their mean. The paper's figure 2a shows the same."
+    )
+
+
+def blocks_seen(blocks: pd.DataFrame) -> Words:
+    """What chance scores in one network by both similarities, beside the scores themselves."""
+    name = blocks["network"].iloc[0]
+    told = []
+    for similarity in ("cosine", "correlation"):
+        of = blocks[blocks["similarity"] == similarity]
+        score, chance = (of.groupby("kind")[column].mean() for column in ("score", "chance"))
+        told.append(
+            f"by {similarity} it is {number(chance['invariance'])} of "
+            f"{number(score['invariance'])} for invariance and {number(chance['equivariance'])} of "
+            f"{number(score['equivariance'])} for equivariance"
+        )
+    of = blocks[(blocks["similarity"] == "cosine") & (blocks["kind"] == "invariance")]
+    r = _pearson(of["mean_activation"].to_numpy(), of["chance"].to_numpy())
+    return Words(
+        f"In {name}, the mean over blocks of what another image scores: {'; '.join(told)}. What "
+        "another image reaches tells nothing of equivariance, and of the cosine score it is the "
+        "larger part. After a ReLU no value of a map is negative, so all maps have a mean above "
+        "zero in common. How much of it there is depends on the block: for invariance, chance by "
+        f"cosine follows the mean activation with an r of {number(r)}."
+    )
+
+
+def scatter_seen(blocks: pd.DataFrame) -> Words:
+    """How closely the scores of one network follow its mean activation."""
+    r = activation_correlations(blocks).iloc[0]
+    return Words(
+        f"How closely the scores of {blocks['network'].iloc[0]} follow its mean "
+        f"activation (r): {_followed(r)}. The paper reports .63 by cosine and .11 by correlation "
+        "for its ResNet-44 (figure 2b)."
+    )
+
+
+def seen(blocks: pd.DataFrame) -> Words:
+    """How closely scores follow the mean activation, on average over networks."""
+    means = activation_correlations(blocks).mean()
+    return Words(
+        f"On average over networks r is {_followed(means)}. A correlation of maps can not depend "
+        "on their means. What is left of r must come from something that changes with depth along "
+        "with the activation, such as what the blocks have learned. Correlation makes layers "
+        "comparable; it does not make them alike."
+    )
+
+
+def _followed(r: pd.Series) -> str:
+    """Of (kind, similarity) -> r: the values in words."""
+    return "; ".join(
+        f"for {kind} {number(r[kind, 'cosine'])} by cosine and "
+        f"{number(r[kind, 'correlation'])} by correlation"
+        for kind in KINDS
+    )
+
+
+def meaning(verdicts: Sequence[Verdict], blocks: pd.DataFrame) -> Words:
+    """What the chapter comes to, in plain words."""
+    means = activation_correlations(blocks).mean()
+    left = " and ".join(f"{number(means[kind, 'correlation'])} for {kind}" for kind in KINDS)
+    count = blocks["network"].nunique()
+    return Words(
+        f"{standing(verdicts)} That a constant changes the cosine and not the correlation is "
+        "arithmetic, and enough to prefer the correlation: a layer should not score high only "
+        "because it is active. How much this matters in a network is a question of fact. In the "
+        "paper's network the correlation scores hardly follow the activation (.11); here their r "
+        f"is {left}. A likely reason is that activation and equivariance both change with depth, "
+        "so that they go together and neither makes the other. Nor are these the networks that the "
+        "paper trained. To settle it takes networks whose activation does not change with depth, "
+        f"and many of them; here {'is' if count == 1 else 'are'} {count_words(count, 'network')}. "
+        "From here on the book takes the correlation, as the paper does."
     )
 
 
@@ -285,76 +366,3 @@ def _pearson(x, y) -> float:
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
     return float(np.corrcoef(x, y)[0, 1])
-
-
-def random_maps_histogram(maps: pd.DataFrame, offset: float) -> Figure:
-    """Figure 2a: both similarities of random maps, before and after a constant is added."""
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.6), sharex=True, sharey=True)
-    bins = np.linspace(-0.6, 1, 81)
-    for ax, similarity in zip(axes, ("correlation", "cosine"), strict=True):
-        rows = maps[maps["similarity"] == similarity]
-        ax.hist(rows["before"], bins, color=COLOURS[similarity], alpha=0.45, label="random maps")
-        ax.hist(
-            rows["after"], bins, histtype="step", color="black", lw=1.2, label=f"both + {offset:g}"
-        )
-        ax.set(title=similarity, xlabel="similarity of a pair", xlim=(-0.65, 1.02))
-        ax.legend(loc="upper left")
-    axes[0].set_ylabel("pairs")
-    return fig
-
-
-def similarity_by_block(table: pd.DataFrame) -> Figure:
-    """Figure 2b: both similarities' scores, block by block, above the mean activation.
-
-    table: rows of one network.
-    """
-    name = table["network"].iloc[0]
-    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.9), sharex=True, sharey="row",
-                             height_ratios=[2.6, 1])  # fmt: skip
-    for (above, below), kind in zip(axes.T, KINDS, strict=True):
-        rows = table[table["kind"] == kind]
-        for similarity, of in rows.groupby("similarity"):
-            colour = COLOURS[similarity]
-            above.errorbar(of["index"] + 1, of["score"], yerr=SE_95 * of["se"], color=colour,
-                           label=LABELS[similarity], **MARKERS[similarity])  # fmt: skip
-            above.plot(of["index"] + 1, of["chance"], color=colour, **CHANCE,
-                       label=f"{LABELS[similarity]} by chance")  # fmt: skip
-        above.set(title=f"{name}: {kind}", ylim=(-0.1, 1.05))
-        first = rows.drop_duplicates("index")
-        below.fill_between(first["index"] + 1, 0, first["mean_activation"], lw=0, alpha=0.25,
-                           color=COLOURS["mean activation"])  # fmt: skip
-        below.plot(first["index"] + 1, first["mean_activation"], lw=1.2,
-                   color=COLOURS["mean activation"], label="mean activation")  # fmt: skip
-        below.set_title("mean activation", fontsize="small")
-        below.set(xlabel="residual block", ylim=(0, 1.15 * first["mean_activation"].max()))
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0, 0].set_ylabel("score")
-    end_labels(axes[0, 1])
-    return fig
-
-
-def activation_scatter(table: pd.DataFrame) -> Figure:
-    """Score against mean activation, a point per block, with the least-squares line.
-
-    table: rows of one network.
-    """
-    name = table["network"].iloc[0]
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8), sharex=True, sharey=True)
-    for ax, (kind, rows) in zip(axes, table.groupby("kind", sort=False), strict=True):
-        for similarity, part in rows.groupby("similarity"):
-            sns.regplot(
-                data=part,
-                x="mean_activation",
-                y="score",
-                ci=None,
-                ax=ax,
-                color=COLOURS[similarity],
-                marker=MARKERS[similarity]["marker"],
-                label=LABELS[similarity],
-                scatter_kws={"s": 18},
-                line_kws={"lw": 1},
-            )
-        ax.set(title=f"{name}: {kind}", xlabel="mean activation", ylabel="score")
-    axes[1].set_ylabel("")
-    shared_legend(fig, axes[0])
-    return fig
