@@ -99,7 +99,7 @@ def _drawn(ax: Axes) -> Iterator[tuple]:
             x, y = np.ma.getdata(one.get_offsets()).T.reshape(2, -1)
             yield _name(one), x, y
         elif isinstance(one, LineCollection) and one.get_transform() == ax.transData:
-            for segment in one.get_segments():
+            for segment in filter(len, one.get_segments()):  # one with a NaN has no points
                 yield _name(one), segment[:, 0], segment[:, 1]
 
 

@@ -36,7 +36,8 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     """Whether verdicts stay as they are: {what is judged: (verdict, verdict elsewhere)}.
 
     Contradicted where one turns into its opposite, inconclusive where one changes otherwise. The
-    effect is the share that stays.
+    effect is the share that stays. The reason tells apart what was settled and what was open, as an
+    open verdict that stays open says little.
     """
     judged = {name: pair for name, pair in pairs.items() if "not judged" not in pair}
     if not judged:
@@ -45,14 +46,22 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     changed = [name for name, (one, other) in judged.items() if one != other]
     share = 1 - len(changed) / len(judged)
     verdict = "contradicted" if turned else "inconclusive" if changed else "supported"
-    reason = f"{len(judged) - len(changed)} of {len(judged)} verdicts are the same {where}"
-    if turned:
-        reason += f"; turned into its opposite: {', '.join(turned)}"
-    settled = [name for name in changed if name not in turned and judged[name][0] in SETTLED]
+    return Verdict(claim, share, nan, nan, verdict, _reason(judged, turned, changed, where))
+
+
+def _reason(
+    judged: dict[str, tuple[str, str]], turned: list[str], changed: list[str], where: str
+) -> str:
+    settled = [name for name, (one, _) in judged.items() if one in SETTLED]
+    same = len(settled) - len(set(changed) & set(settled))
     lost = [name for name in settled if judged[name][1] not in SETTLED]
-    other = [name for name in settled if name not in lost]
-    won = [name for name in changed if judged[name][0] not in SETTLED]
+    other = [name for name in settled if name in changed and name not in [*turned, *lost]]
+    won = [name for name in changed if name not in settled]
+    still = len(judged) - len(settled) - len(won)
+    reason = f"{same} of {len(settled)} settled verdicts are the same {where}"
+    reason += f"; turned into its opposite: {', '.join(turned)}" if turned else ""
     reason += f"; another verdict: {', '.join(other)}" if other else ""
     reason += f"; no longer settled: {', '.join(lost)}" if lost else ""
     reason += f"; settled only there: {', '.join(won)}" if won else ""
-    return Verdict(claim, share, nan, nan, verdict, f"{reason}.")
+    reason += f"; open both ways: {still}" if still else ""
+    return f"{reason}."

@@ -153,7 +153,8 @@ def test_the_paper_s_claims_are_judged_twice():
             rows.append({
                 "network": "n", "family": "cnn", "sort": "tasks", "task": task, "seed": seed,
                 "state": state, "transforms": "rotation", "kind": "equivariance", "part": part,
-                "score": level + 0.002 * rng.normal(),
+                "run": f"{task}, seed {seed}", "chance": 0.5, "score": 0.5,
+                "corrected": level + 0.002 * rng.normal(),
             })  # fmt: skip
     table = pd.DataFrame(rows)
     more = [
@@ -163,6 +164,9 @@ def test_the_paper_s_claims_are_judged_twice():
     found = c11_learned.learned_claims(pd.concat([table, *more], ignore_index=True))
     assert found.loc["4.3a", "as measured"] == "supported"
     assert found.loc["4.3a", "learned"] == "contradicted"
+    words = c11_learned.seen_learned(table)
+    assert "in MNIST6 +0.30 and +0.40" in words
+    assert "in 3 of 3 tasks, and training makes the fall smaller in 3" in words
 
 
 def test_tables_without_images_of_a_network_say_what_is_missing():
@@ -172,6 +176,31 @@ def test_tables_without_images_of_a_network_say_what_is_missing():
     assert c11_learned.claims(learned(as_claimed, 0.9), None, True)[0].reason.startswith(
         "Corrected for chance"
     )
+
+
+def test_what_the_figures_show_is_told_corrected_for_chance():
+    table = parts(as_claimed).assign(score=0.9)
+    words = c11_learned.seen(table)
+    assert "Corrected for chance, translation equivariance of three CNNs goes from 0.40 to" in words
+    assert "two ViTs goes from 0.40 to 0.20 in the early part" in words and "0.90" not in words
+    assert words.count("training lowers it in all three parts") == 1
+    assert "in 0 of 3 CNNs" in c11_learned.after_pooling(table)
+    meaning = c11_learned.meaning(table)
+    assert "0.33 of translation equivariance and 0.29 of rotation equivariance" in meaning
+    assert "gains most" not in meaning  # the early part does, as B8 says
+
+
+def test_what_comes_and_goes_along_training_is_told():
+    table = dynamics(0.9).assign(score=0.9)
+    words = c11_learned.moving(table)
+    assert "n (three runs) 0.90 of it is gone after epoch 2 of 20" in words
+    assert "10 rise by more than 0.05 and stay, 0 rise" in words
+    top = (table["epoch"] == 8) & (table["part"] == "late") & (table["transforms"] == "shift")
+    table.loc[top, "corrected"] = 0.95
+    words = c11_learned.moving(table)
+    assert "9 rise by more than 0.05 and stay, 1 rise" in words
+    assert "translation equivariance in the late part of n, MNIST6: 0.20 at the beginning" in words
+    assert "0.95 after epoch 8, 0.60 in the end" in words
 
 
 def test_column_that_is_asked_for(along):

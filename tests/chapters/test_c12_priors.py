@@ -81,10 +81,11 @@ def test_the_pictures_can_be_drawn_and_put_into_words(found):
     kept, measured = (c12_priors.judged_rows(found, name) for name in ("kept", "measured"))
     stages = c12_priors.stage_table(found)
     everything = found.tables["kept"]
+    saved = c12_priors.saved_rows(kept, found.tables["weights"], c12_priors.SAVED)
     for figure in (
         c12_priors.kept_by_depth(kept, "turned"),
         c12_priors.kept_by_depth(kept, "averaged"),
-        c12_priors.savings(kept, found.tables["weights"], c12_priors.SAVED),
+        c12_priors.savings(saved),
         c12_priors.measured_against_kept(kept, measured),
         c12_priors.agreement_by_depth(everything[everything["sort"] == "imagenet"]),
         c12_priors.trained_stages(stages),
@@ -96,6 +97,10 @@ def test_the_pictures_can_be_drawn_and_put_into_words(found):
         c12_priors.seen_map(kept),
         c12_priors.seen_measure(kept, measured, *ranks),
         c12_priors.seen_trained(stages),
+        c12_priors.seen_averaged(kept),
+        c12_priors.seen_savings(saved),
+        c12_priors.seen_agreement(everything[everything["sort"] == "imagenet"]),
+        c12_priors.meaning(saved, stages),
     ):
         assert "nan" not in words and len(words) > 100
 
@@ -103,8 +108,59 @@ def test_the_pictures_can_be_drawn_and_put_into_words(found):
 def test_the_known_answers_of_the_chapter():
     table = c12_priors.known_answers(count=24)
     assert table["matched"].eq(1).all()
+    assert table.loc["an invariant layer", "random"] == 1  # all cycles have length one
     own = table["own"]
     assert own["an invariant layer"] == 1 and own["an equivariant layer"] < 1
+
+
+def test_sentences_have_the_means_that_b11_has():
+    table, _ = tables(networks=3, seeds=2)
+    table = table.assign(sort="task")
+    late = c12_priors.words.by_part(table).loc["late"]
+    one, other = tables(networks=3, seeds=2)[0], tables(networks=5, seeds=1, seed=1)[0]
+    assert late["matched"] == pytest.approx(
+        table[(table["operation"] == "turned") & (table["way"] == "matched")
+              & (table["part"] == "late")]["kept"].mean()
+    )  # fmt: skip
+    other["network"] = other["network"].str.replace("net", "other")
+    both = pd.concat([one, other])
+    verdict = c12_priors.claim_b11(both)
+    means = c12_priors.words.by_part(both)
+    part = next(part for part in means.index if f"{part} part" in verdict.reason.lower())
+    assert f"{means.loc[part, 'matched']:.2f} is kept with channels matched" in verdict.reason
+
+
+def test_layers_beside_which_no_other_saves_and_keeps_as_much():
+    place = {"operation": "turned", "way": "matched", "part": "late", "sort": "task"}
+    layers = {"a": (80, 0.2), "b": (40, 0.9), "c": (40, 0.5), "d": (10, 0.95), "e": (8, 0.1)}
+    kept = pd.DataFrame(
+        [place | {"network": "n", "layer": name, "index": i, "kept": value}
+         for i, (name, (_, value)) in enumerate(layers.items())]
+    )  # fmt: skip
+    weights = pd.DataFrame(
+        [{"network": "n", "layer": name, "weights": count, "network_weights": 200}
+         for name, (count, _) in layers.items()]
+    )  # fmt: skip
+    rows = c12_priors.saved_rows(kept, weights, 0.75)
+    assert set(rows[rows["front"]]["layer"]) == {"a", "b", "d"}
+    assert rows.set_index("layer").loc["a", "saved"] == pytest.approx(30)
+    words = c12_priors.seen_savings(rows)
+    assert "3 hold so many weights" in words and "1 of these keep more than half" in words
+
+
+def test_an_interval_without_zero_is_told():
+    rows = [
+        (stage, seed, 0.9 + gain + 0.001 * seed * (stage == "late"), 100, gain, kept)
+        for seed in (0, 1, 2)
+        for stage, gain, kept in (("none", 0.0, None), ("early", -0.01, 0.8), ("late", -0.05, 0.2))
+    ]
+    columns = ["stage", "seed", "accuracy", "parameters", "gain", "kept"]
+    table = pd.DataFrame(rows, columns=columns)
+    table["kept"] = table["kept"].astype(float)
+    table["gain"] += 0.001 * table["seed"] * (table["stage"] != "none")
+    assert "no intervals of 2 contain 0" in c12_priors.seen_trained(table)
+    table["gain"] += table["seed"].map({0: -0.4, 1: 0.0, 2: 0.4})
+    assert "no change is shown" in c12_priors.seen_trained(table)
 
 
 @pytest.mark.parametrize(

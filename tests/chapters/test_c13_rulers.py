@@ -7,7 +7,13 @@ import pytest
 from schedules import SCHEDULE, SHIFTS, TASKS, of_chapter
 
 from equivar.chapters import c04_tasks, c13_rulers
-from equivar.chapters.c13_rulers.judging import INVARIANCE, MARGINS, as_measured, turned
+from equivar.chapters.c13_rulers.judging import (
+    INVARIANCE,
+    MARGINS,
+    UNCORRECTED,
+    as_measured,
+    turned,
+)
 from equivar.rulers import RULERS
 from equivar.runs.parameters import WrongParameter
 
@@ -70,7 +76,7 @@ def test_what_the_chapter_draws_can_be_drawn(results):
     wide = c13_rulers.blindness(results)
     assert list(wide) == [RULERS[name].title for name in RULERS if name != "consistency"]
     assert wide.loc["cost / measure"].notna().all()
-    assert "linear map finds more" in c13_rulers.seen(results)
+    assert "linear map finds more" in c13_rulers.seen(table)
 
 
 def test_same_answers_are_told_by_network_and_sort_of_transformation():
@@ -164,12 +170,13 @@ def test_means_by_part_are_what_claims_on_networks_read():
 @pytest.mark.parametrize(
     ("other", "verdict", "said"),
     [
-        ("supported", "supported", "2 of 2"),
-        ("contradicted", "contradicted", "opposite"),
+        ("supported", "supported", "settles one claim here (4.3a). 2 of 2 settled"),
+        ("contradicted", "contradicted", "1 of 2 settled verdicts are the same under other rulers; "
+         "turned into its opposite: 4.3a by SVCCA."),
         ("inconclusive", "inconclusive", "no longer settled"),
         ("not judged", "supported", "1 of 1"),
     ],
-)
+)  # fmt: skip
 def test_findings_keep_their_verdict_or_not(other, verdict, said):
     table = pd.DataFrame(
         [
@@ -185,6 +192,61 @@ def test_findings_keep_their_verdict_or_not(other, verdict, said):
     found = c13_rulers.claim_b14(table)
     assert (found.claim, found.verdict) == ("B14", verdict)
     assert said in found.reason
+
+
+VERDICTS = pd.DataFrame(
+    [
+        ("4.2a", "channel", "inconclusive", "zero"),
+        ("4.3a", "channel", "supported", "one"),
+        ("4.3a", "linear", "inconclusive", "two"),
+        ("4.3a", "lie", "contradicted", "three"),
+        ("4.3a", "variance", "can not", "it takes equivariance"),
+        ("4.3b", "channel", "supported", "four"),
+        ("4.4a", "channel", "not judged", "five"),
+        ("4.4a", "linear", "not judged", "six"),
+    ],
+    columns=["claim", "ruler", "verdict", "reason"],
+)
+
+
+def test_the_answer_of_the_chapter_names_what_hangs_on_the_ruler():
+    words = c13_rulers.meaning(VERDICTS)
+    assert "settles two claims (4.3a, 4.3b)" in words
+    assert "4.3a (lost by the linear map; reversed by the local equivariance error)" in words
+    alike = VERDICTS[~VERDICTS["ruler"].isin(["linear", "lie"])]
+    assert "no ruler that can judge them says otherwise" in c13_rulers.meaning(alike)
+    none = VERDICTS[VERDICTS["claim"] == "4.2a"]
+    assert "settles none" in c13_rulers.meaning(none)
+
+
+def test_the_grid_leaves_out_what_has_no_verdict_and_says_so():
+    words = c13_rulers.left_out(VERDICTS)
+    assert "one claim" in words and "4.4a" in words and "normalised variance" in words
+    assert "4.3a" not in words and "linear" not in words
+    assert list(c13_rulers.cannot(VERDICTS).index) == [
+        ("normalised variance", "it takes equivariance")
+    ]
+    axes = c13_rulers.verdict_grid(VERDICTS).axes[0]
+    labels = [label.get_text().split()[0] for label in axes.get_yticklabels()]
+    assert labels == ["4.2a", "4.3a", "4.3b"] and len(axes.get_xticklabels()) == 3
+
+
+def test_a_ruler_that_is_not_corrected_is_told_to_be_missing():
+    fair = VERDICTS.copy()
+    fair.loc[fair["ruler"] == "lie", ["verdict", "reason"]] = "can not", UNCORRECTED
+    assert "no correction for chance and is not counted" in c13_rulers.claim_b14(fair).reason
+    assert "no correction" not in c13_rulers.claim_b14(VERDICTS).reason
+
+
+def test_gains_and_orders_are_told_with_their_numbers():
+    words = c13_rulers.seen(gained((0.22, 0.21, 0.1)))
+    assert "by 0.22, 0.21, 0.10 in the early, middle and late part" in words
+    assert "most in the early and the middle part alike" in words
+    names = ["channel", "linear", "lie"]
+    matrix = pd.DataFrame([[1, 0.8, 0.1], [0.8, 1, 0.3], [0.1, 0.3, 1]], names, names)
+    matrix = matrix.reindex(index=list(RULERS), columns=list(RULERS))
+    words = c13_rulers.seen_orders({("rotation", "layers"): matrix})
+    assert "go with one another by 0.80" in words and "the local error with them by 0.20" in words
 
 
 def test_what_a_ruler_settles_otherwise_is_told_with_its_reason():

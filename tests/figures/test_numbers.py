@@ -37,6 +37,12 @@ def test_lines_dots_bars_and_segments_with_their_labels():
     ]  # fmt: skip
 
 
+def test_a_segment_without_an_end_is_left_out():
+    fig, ax = plt.subplots()
+    ax.hlines([0, 1], [0.1, np.nan], [0.3, 0.4])
+    assert numbers(fig)[["x", "y"]].values.tolist() == [[0.1, 0], [0.3, 0]]
+
+
 def test_intervals_of_error_bars():
     fig, ax = plt.subplots()
     ax.errorbar([0, 1], [0.5, 0.7], yerr=[0.1, 0.2], capsize=2, label="e")

@@ -92,6 +92,17 @@ def test_what_changes_is_told_by_how_it_does():
         "d": ("negligible", "negligible"),
     }
     assert kept("B3", pairs, "elsewhere").reason == (
-        "1 of 4 verdicts are the same elsewhere; another verdict: a; no longer settled: b; "
-        "settled only there: c."
+        "1 of 3 settled verdicts are the same elsewhere; another verdict: a; no longer settled: "
+        "b; settled only there: c."
     )
+
+
+def test_open_verdicts_that_stay_open_are_counted_apart():
+    pairs = {"a": ("supported", "contradicted"), "b": ("supported", "supported")}
+    pairs |= dict.fromkeys("cde", ("inconclusive", "inconclusive"))
+    judged = kept("B3", pairs, "elsewhere")
+    assert judged.reason == (
+        "1 of 2 settled verdicts are the same elsewhere; turned into its opposite: a; open both "
+        "ways: 3."
+    )
+    assert judged.effect == 0.8

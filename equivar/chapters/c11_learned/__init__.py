@@ -18,9 +18,7 @@ from equivar.chapters.c11_learned.changes import (
     claim_b8,
     claim_b9,
     claim_b10,
-    done,
     learned_claims,
-    tenth,
 )
 from equivar.chapters.c11_learned.networks import compared, residual, trained_here
 from equivar.chapters.c11_learned.parameters import Parameters
@@ -29,15 +27,23 @@ from equivar.chapters.c11_learned.pictures import (
     before_and_after,
     learned_by_part,
 )
-from equivar.figures import Words, number
-from equivar.names import BEFORE_POOLING, SORTS, sort_of
+from equivar.chapters.c11_learned.words import (
+    after_pooling,
+    drawn_as_zero,
+    meaning,
+    moving,
+    seen,
+    seen_learned,
+)
+from equivar.names import sort_of
 from equivar.runs import Results, Store, Stored, run_all
-from equivar.verdicts import FAMILIES, Verdict, count_words, judged
+from equivar.verdicts import Verdict, judged
 
 __all__ = [
     "CLAIMS",
     "Along",
     "Parameters",
+    "after_pooling",
     "along_training",
     "before_and_after",
     "changes",
@@ -49,9 +55,11 @@ __all__ = [
     "drawn_as_zero",
     "learned_by_part",
     "learned_claims",
+    "meaning",
     "moving",
     "runs",
     "seen",
+    "seen_learned",
     "tables",
     "typical",
 ]
@@ -102,59 +110,6 @@ def typical(found: Learned) -> list[str]:
     """A network of each chapter and family: the last one, where there are several."""
     rows = found.scores.drop_duplicates(["sort", "family"], keep="last")
     return list(rows["network"])
-
-
-def seen(found: Learned) -> Words:
-    """What the overview of networks shows, in means over networks."""
-    told = []
-    for sort, words in SORTS.items():
-        for family, name in FAMILIES.items():
-            rows = changes(found.parts)
-            rows = rows[(rows["family"] == family) & (rows["transforms"] == sort)]
-            rows = rows[rows["kind"] == "equivariance"]
-            if rows.empty:
-                continue
-            means = rows.groupby("part")[["untrained", "trained"]].mean().reindex(BEFORE_POOLING)
-            levels = ", ".join(
-                f"from {number(row.untrained)} to {number(row.trained)} in the {part} part"
-                for part, row in means.iterrows()
-            )
-            count = count_words(rows["network"].nunique(), name[:-1])
-            told.append(f"{words.capitalize()} equivariance of {count} goes {levels}.")
-    return Words(" ".join(told))
-
-
-def moving(found: Learned) -> Words:
-    """What the figure along training shows, with its numbers."""
-    rows = found.dynamics[found.dynamics["kind"] == "equivariance"]
-    told = []
-    for network, of in rows.assign(value=rows["score"]).groupby("network", sort=False):
-        share = pd.Series([done(run) for _, run in of.groupby(["group", "seed"])]).mean()
-        if share != share:
-            continue  # not measured in the first tenth
-        told.append(
-            f"in {network} {number(share)} of the way is done after epoch "
-            f"{tenth(of['epoch'])} of {of['epoch'].max()}"
-        )
-    return Words("Averaged over runs, " + ", and ".join(told) + ".")
-
-
-def drawn_as_zero(found: Learned) -> Words:
-    """Which weights each architecture draws as zero, so that what they multiply is constant."""
-    rows = found.summary.dropna(subset="drawn_as_zero").drop_duplicates("network")
-    rows = rows[rows["drawn_as_zero"] != ""]
-    if rows.empty:
-        return Words("None of the architectures above draws a weight as zero.")
-    told = zip(rows["network"], rows["drawn_as_zero"].map(_shortened), strict=True)
-    return Words(
-        "Drawn as zero are " + "; ".join(f"in {name} {names}" for name, names in told) + "."
-    )
-
-
-def _shortened(names: str) -> str:
-    several = [f"`{name}`" for name in names.split(", ")]
-    more = f" and {len(several) - 3} more" if several[3:] else ""
-    return ", ".join(several[:3]) + more
 
 
 def _labelled(found: Results, name: str) -> pd.DataFrame:

@@ -11,14 +11,24 @@ from equivar.chapters.c04_tasks import claim_4_3a
 from equivar.chapters.c05_augmentations import claim_4_4a
 from equivar.chapters.c07_architectures import claim_4_6a, claim_4_6c
 from equivar.names import BEFORE_POOLING, PARTS, SORTS
-from equivar.verdicts import SCORE, Claim, Component, Sample, Verdict, count_words, judge, mean
+from equivar.verdicts import (
+    CORRECTED,
+    SCORE,
+    Claim,
+    Component,
+    Sample,
+    Verdict,
+    count_words,
+    judge,
+    mean,
+)
 from equivar.verdicts.corrected import note_of, values_of
 
 TENTH = 0.1  # of training
 FIFTIETH = "a fiftieth of the scale"
 CLAIMS = {
     "B7": Claim(
-        "Training raises translation equivariance in every part of CNNs.",
+        "Training raises translation equivariance in every part of CNNs, on average over networks.",
         "fig-learned-translation",
         smallest=0.02,
         why=FIFTIETH,
@@ -150,7 +160,8 @@ def claim_b10(table: pd.DataFrame, column: str = SCORE) -> Verdict:
 def learned_claims(parts: pd.DataFrame) -> pd.DataFrame:
     """Claims of the paper judged on what these networks have, and again on what is learned of it.
 
-    A row each; `as measured`: on trained networks, `learned`: on trained minus untrained.
+    A row each; `as measured`: on trained networks, `learned`: on trained minus untrained, both
+    corrected for chance.
     """
     asked = {
         "4.3a": ("tasks", claim_4_3a),
@@ -160,10 +171,10 @@ def learned_claims(parts: pd.DataFrame) -> pd.DataFrame:
     }
     rows = []
     for name, (sort, claim) in asked.items():
-        table = _learned_table(parts, sort)
+        table = learned_table(parts, sort)
         verdicts = [claim(table.assign(score=table[column])) for column in ("trained", "learned")]
         told = {"claim": name, "as measured": verdicts[0].verdict, "learned": verdicts[1].verdict}
-        rows.append(told | {"on what is learned": verdicts[1].reason})
+        rows.append(told | {"why; all levels are what training adds": verdicts[1].reason})
     return pd.DataFrame(rows).set_index("claim")
 
 
@@ -213,13 +224,17 @@ def tenth(epochs) -> int:
     return max(epoch for epoch in epochs if epoch <= max(TENTH * epochs[-1], epochs[0]))
 
 
-def _learned_table(parts: pd.DataFrame, sort: str) -> pd.DataFrame:
-    """Rows of `parts` of one chapter's networks, a row for both states, in that chapter's terms."""
-    rows = parts[parts["sort"] == sort]
+def learned_table(parts: pd.DataFrame, sort: str) -> pd.DataFrame:
+    """Rows of `parts` of one chapter's networks, a row for both states, in that chapter's terms.
+
+    Columns `trained`, `untrained` and `learned`, corrected for chance.
+    """
+    rows = parts.assign(value=values_of(parts, CORRECTED, ["network", "run", "state"]).values)
+    rows = rows[rows["sort"] == sort]
     group = {"tasks": "task", "augmentations": "augment", "compared": "network"}[sort]
     keys = [group, "family", "transforms", "kind", "part"]
     keys += [] if sort == "compared" else ["seed"]
-    wide = rows.pivot_table(index=keys, columns="state", values="score").reset_index()
+    wide = rows.pivot_table(index=keys, columns="state", values="value").reset_index()
     about = {"tasks": ["rotation"], "augmentations": ["shift"]}.get(sort, list(SORTS))
     wide = wide[wide["transforms"].isin(about)]
     return wide.assign(learned=wide["trained"] - wide["untrained"], top1=np.nan)

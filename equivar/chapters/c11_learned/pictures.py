@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from equivar.figures import COLOURS, LABELS, WIDTH, end_labels, first_to_last, shared_legend
 from equivar.names import PARTS, SORTS, WITHOUT_CELLS
+from equivar.verdicts import count_words
 
 LONG = 14  # letters of a title that touches the next one
 GAIN, LOSS, BEFORE = "#4DAF6E", "#E69F00", "#8c8c8c"  # what training adds, takes, begins with
@@ -101,7 +102,8 @@ def _family(family: str) -> str:
 def along_training(dynamics: pd.DataFrame, groups: Sequence[str], column: str) -> Figure:
     """A score by part against the epoch, and the accuracy; a column for each group of runs.
 
-    Means over seeds. The epoch axis is logarithmic after 1, with the beginning at 0.
+    Means over seeds; where there are several, the ground of a line spans them all. The epoch axis
+    is logarithmic after 1, with the beginning at 0.
     """
     rows = dynamics[(dynamics["kind"] == "equivariance") & dynamics["group"].isin(groups)]
     names = [*SORTS, "accuracy"]
@@ -119,14 +121,18 @@ def along_training(dynamics: pd.DataFrame, groups: Sequence[str], column: str) -
                 continue
             some = of[of["transforms"] == sort]
             for part in PARTS:
-                line = some[some["part"] == part].groupby("epoch")[column].mean()
+                seeds = some[some["part"] == part].groupby("epoch")[column]
+                line = seeds.mean()
+                ax.fill_between(line.index, seeds.min(), seeds.max(), color=COLOURS[part], lw=0,
+                                alpha=0.25)  # fmt: skip
                 ax.plot(line.index, line, color=COLOURS[part], lw=1.6, marker="o", ms=2.5,
                         label=part)  # fmt: skip
         ticks = _apart(sorted(set(of["epoch"])))
-        ax.set_xscale("symlog", linthresh=1)
+        ax.set_xscale("symlog", linthresh=1, linscale=0.3)
         ax.set_xticks(ticks, [str(tick) for tick in ticks], fontsize="small")
         ax.minorticks_off()
-        axes[0, place].set_title(LABELS.get(group, group), fontsize="small")
+        runs = count_words(of["seed"].nunique(), "seed")
+        axes[0, place].set_title(f"{LABELS.get(group, group)},\n{runs}", fontsize="small")
     for ax, words in zip(axes[:, 0], [*SORTS.values(), "test accuracy"], strict=True):
         ax.set_ylabel(words if words == "test accuracy" else f"{words}\nequivariance",
                       fontsize="small")  # fmt: skip

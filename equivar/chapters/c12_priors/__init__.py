@@ -26,7 +26,17 @@ from equivar.chapters.c12_priors.pictures import (
 )
 from equivar.chapters.c12_priors.planted import known_answers
 from equivar.chapters.c12_priors.trained import Stages, map_runs, stage_runs, stage_table
-from equivar.chapters.c12_priors.words import seen_map, seen_measure, seen_trained
+from equivar.chapters.c12_priors.words import (
+    meaning,
+    saved_rows,
+    seen_agreement,
+    seen_averaged,
+    seen_map,
+    seen_measure,
+    seen_savings,
+    seen_trained,
+)
+from equivar.names import title_of
 from equivar.orbits import FIRST
 from equivar.priors import WAYS
 from equivar.runs import Results, Store, Stored, run_all
@@ -50,12 +60,17 @@ __all__ = [
     "judged_rows",
     "kept_by_depth",
     "known_answers",
+    "meaning",
     "measured_against_kept",
     "rank_correlations",
     "runs",
+    "saved_rows",
     "savings",
+    "seen_agreement",
+    "seen_averaged",
     "seen_map",
     "seen_measure",
+    "seen_savings",
     "seen_trained",
     "stage_table",
     "tables",
@@ -70,7 +85,7 @@ Several = Annotated[int, Field(ge=40, strict=True)]  # images, as `equivar.symme
 CLAIMS = {
     "B11": Claim(
         "Maps of the turned image, put where they belong, keep more accuracy than with channels "
-        "drawn at random, in every part of a network.",
+        "drawn at random, in the early, middle and late part, on average over small networks.",
         "fig-prior-turned",
         smallest=0.05,
         why="a twentieth of what the network is right for beyond chance",
@@ -153,7 +168,7 @@ def claims(found: Results, p: Parameters) -> list[Verdict]:
 
 
 def claim_b11(table: pd.DataFrame) -> Verdict:
-    """What `matched` keeps is more than what `random` keeps, in every part.
+    """What `matched` keeps is more than what `random` keeps, in each of the three parts.
 
     The effect is a network's mean difference over the layers of a part; a comparison for each.
     The first convolution is early.
@@ -167,8 +182,8 @@ def claim_b11(table: pd.DataFrame) -> Verdict:
         components.append(
             mean(
                 f"{part} part",
-                f"in the {part} part {{0}} is kept with channels matched and {{1}} with channels "
-                "drawn",
+                f"in the {part} part {{0}} is kept with channels matched and {{1}} with random "
+                "channels",
                 _sample(gain, f" with {part} layers"),
                 [_sample(one[gain.index]) for one in both],
                 unit="network",
@@ -284,7 +299,7 @@ def _of_tasks(p: Parameters) -> list[Forced]:
 def _of_widths(p: Parameters) -> list[Forced]:
     return [
         _forced(p, one, p.capacity_images,
-                {"sort": "width", "network": f"width {one.groups['widening']}, seed {one.seed}"})
+                {"sort": "width", "network": f"{title_of(one.network)}, seed {one.seed}"})
         for one in (c06_capacity.runs(p.capacity) if p.capacity else [])
     ]  # fmt: skip
 

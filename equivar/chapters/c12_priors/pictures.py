@@ -17,9 +17,10 @@ from equivar.names import BEFORE_POOLING
 from equivar.orbits import FIRST
 
 WAYS = {  # of a line: colour, words, how it is drawn
+    # open squares about dots about small crosses: often two or three lie on each other
+    "own": ("#2C6E9B", "own channel", {"marker": "s", "ms": 5.5, "mfc": "none", "lw": 1.2}),
     "matched": ("#C8443C", "matched", {"marker": "o", "ms": 4, "lw": 1.5, "zorder": 4}),
-    "own": ("#2C6E9B", "own channel", {"marker": "s", "ms": 3.5, "lw": 1.2}),
-    "random": ("#777777", "drawn", {"marker": "x", "ms": 4, "lw": 1}),
+    "random": ("#444444", "random", {"marker": "x", "ms": 3, "lw": 0.8, "zorder": 5}),
     "blank": ("#777777", "mean maps", {"ls": ":", "lw": 1.3}),
 }
 PANELS = (  # of what is kept beside what is measured: title, operation, way, kind
@@ -65,9 +66,9 @@ def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> 
 
 
 def _title(rows: pd.DataFrame) -> str:
-    """What a panel is about: the network, with its task or width where several have one name."""
+    """What a panel is about: the network, and its task where several have one name."""
     name, sort = rows[["network", "sort"]].iloc[0]
-    return {"task": f"7-layer CNN, {name}", "width": f"WRN, {name}"}.get(sort, name)
+    return f"7-layer CNN, {name}" if sort == "task" else name
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, column: str):
@@ -81,28 +82,39 @@ def _panel(ax: Axes, rows: pd.DataFrame, column: str):
 
 
 def agreement_by_depth(table: pd.DataFrame) -> Figure:
-    """The share of images with the same answer as before, for networks trained on ImageNet."""
-    return kept_by_depth(table, "turned", "agreement")
+    """The share of images with the same answer as before, for networks trained on ImageNet.
+
+    A line at what own maps keep in the last layer: what comes after pools over the map, and so
+    gives the answer to the turned image.
+    """
+    fig = kept_by_depth(table, "turned", "agreement")
+    rows = table[(table["operation"] == "turned") & (table["way"] == "own")]
+    for ax, (_, of) in zip(fig.axes, rows.groupby("network", sort=False), strict=False):
+        last = of.loc[of["index"].idxmax(), "agreement"]
+        ax.axhline(last, color="#2C6E9B", lw=0.9, ls="--", zorder=1)
+    fig.axes[0].set_ylabel("same answer")
+    return fig
 
 
-def savings(table: pd.DataFrame, weights: pd.DataFrame, share: float) -> Figure:
+def savings(rows: pd.DataFrame) -> Figure:
     """What is kept beside the share of a network's weights that a tied layer would save.
 
-    Blocks alone; a mean over the seeds of a network. Right and high is where a prior would pay.
-    share: of a layer's weights that is saved.
+    Right and high is where a prior would pay; the layers beside which no other does are named.
+    rows: `saved_rows`.
     """
-    rows = _matched(table).merge(weights[["network", "layer", "weights", "network_weights"]],
-                                 on=["network", "layer"])  # fmt: skip
-    rows = rows[rows["part"] != FIRST]
-    rows["saved"] = 100 * share * rows["weights"] / rows["network_weights"]
-    fig, ax = plt.subplots(figsize=(WIDTH, 3.4))
+    fig, ax = plt.subplots(figsize=(WIDTH, 3.6))
     _scatter(ax, rows, "saved", "kept")
     ax.set(xlabel="weights saved by a tied layer, % of the network's", ylabel="kept, turned")
     ax.set_xscale("log")
-    ax.set_xlim(0.8 * rows["saved"].min(), 1.25 * rows["saved"].max())
-    ticks = [tick for tick in SHARES if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]]
+    low, high = rows["saved"].min() / 1.3, rows["saved"].max() * 1.9
+    ticks = [tick for tick in SHARES if low <= tick <= high]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
+    ax.set_xlim(low, high)
+    for row in rows[rows["front"]].itertuples():
+        name = f"{row.network}\n{row.layer}"
+        ax.annotate(name, (row.saved, row.kept), (6, 2), fontsize="x-small",
+                    textcoords="offset points", va="center")  # fmt: skip
     _legends(fig, rows)
     return fig
 
@@ -156,23 +168,22 @@ def _legends(fig: Figure, rows: pd.DataFrame):
 
 
 def trained_stages(table: pd.DataFrame) -> Figure:
-    """Beside what the map says of each stage, what tying it from the start does to accuracy.
+    """Beside what the profile says of each stage, what tying it from the start does to accuracy.
 
-    table: `stage_table`. Intervals are 95 %, Student's t over seeds.
+    table: `stage_table`. Intervals are 95 %, Student's t over seeds, whose dots stand beside them.
     """
     stages = [stage for stage in dict.fromkeys(table["stage"]) if stage != PLAIN]
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9))
-    titles = {"kept": "what the map of the plain network says",
+    titles = {"kept": "what the profile of the plain network says",
               "gain": "what training with the stage tied does"}  # fmt: skip
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
         wide = table.pivot(index="stage", columns="seed", values=column).loc[stages]
-        x = np.arange(len(stages))
-        for values in wide.T.to_numpy():
-            ax.plot(x, values, ".", color="#999999", ms=4)
-        colours = [COLOURS[stage] for stage in stages]
-        ax.errorbar(x, wide.mean(axis=1), yerr=half_interval(wide), fmt="none", ecolor="#333333",
-                    capsize=3, lw=1)  # fmt: skip
-        ax.scatter(x, wide.mean(axis=1), color=colours, s=45, zorder=3)
+        x, middle, half = np.arange(len(stages)), wide.mean(axis=1), half_interval(wide)
+        for seed, values in wide.items():
+            ax.plot(x + 0.2, values, ".", color="#777777", ms=5, label=f"seed {seed:g}")
+        for place, stage in enumerate(stages):
+            ax.errorbar(place, middle[stage], yerr=half[place], fmt="_", ms=16, mew=2.5, capsize=4,
+                        lw=1.4, label="mean", color=COLOURS[stage])  # fmt: skip
         ax.axhline(0, color="black", lw=0.6, zorder=0)
         ax.set_title(title, fontsize="small")
         ax.set(xticks=x, xlim=(-0.5, len(stages) - 0.5), xlabel="stage that is tied")

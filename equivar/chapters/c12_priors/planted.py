@@ -56,4 +56,5 @@ def known_answers(count: int = 60, seed: int = 0) -> pd.DataFrame:
             ways=["matched", "own", "random", BLANK], progress=False, seed=seed,
         )  # fmt: skip
         rows[words] = table.set_index("way")["kept"]
-    return pd.DataFrame(rows).T.rename_axis(columns=None)
+    names = {BLANK: "mean maps"}
+    return pd.DataFrame(rows).T.rename_axis(columns=None).rename(columns=names)

@@ -15,15 +15,15 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from equivar.chapters import c04_tasks, c05_augmentations
-from equivar.chapters.c13_rulers.beside import (
-    agreement,
-    answers,
-    blindness,
-    gains,
-    orders,
-    seen,
+from equivar.chapters.c13_rulers.beside import agreement, answers, blindness, gains, orders
+from equivar.chapters.c13_rulers.judging import (
+    CHANNEL,
+    UNCORRECTED,
+    cannot,
+    differing,
+    judged_by_rulers,
+    turned,
 )
-from equivar.chapters.c13_rulers.judging import CHANNEL, differing, judged_by_rulers, turned
 from equivar.chapters.c13_rulers.pictures import (
     CAN_NOT,
     ruler_agreement,
@@ -32,6 +32,13 @@ from equivar.chapters.c13_rulers.pictures import (
 )
 from equivar.chapters.c13_rulers.planted import planted
 from equivar.chapters.c13_rulers.ruled import Ruled, Timed
+from equivar.chapters.c13_rulers.words import (
+    left_out,
+    meaning,
+    seen,
+    seen_answers,
+    seen_orders,
+)
 from equivar.names import BEFORE_POOLING, title_of
 from equivar.rulers import RULERS, check_rulers
 from equivar.runs import Results, Store, Stored, Training, run_all
@@ -43,10 +50,12 @@ from equivar.verdicts import (
     Claim,
     Sample,
     Verdict,
+    count_words,
     judge,
     kept,
     mean,
 )
+from equivar.verdicts.kept import SETTLED
 
 __all__ = [
     "CLAIMS",
@@ -54,18 +63,23 @@ __all__ = [
     "agreement",
     "answers",
     "blindness",
+    "cannot",
     "claim_b14",
     "claim_b15",
     "claims",
     "differing",
     "gains",
     "judged_by_rulers",
+    "left_out",
+    "meaning",
     "orders",
     "planted",
     "ruler_agreement",
     "ruler_panels",
     "runs",
     "seen",
+    "seen_answers",
+    "seen_orders",
     "tables",
     "turned",
     "verdict_grid",
@@ -81,7 +95,7 @@ CLAIMS = {
     ),
     "B15": Claim(
         "A linear map finds more rotation equivariance than the best channel, by more than .1, and "
-        "most in the middle part.",
+        "more in the middle part than in the mean of the early and late parts.",
         "fig-rulers-rotation",
         smallest=0.1,
         why="a best channel is a linear map too, so that it finding no less would be no finding",
@@ -158,7 +172,15 @@ def claim_b14(verdicts: pd.DataFrame) -> Verdict:
         f"{row.claim} by {RULERS[row.ruler].title}": (own[row.claim], row.verdict)
         for row in others.itertuples()
     }
-    return kept("B14", pairs, "under other rulers")
+    verdict = kept("B14", pairs, "under other rulers")
+    settled = own[own.isin(SETTLED)].index
+    said = f"The best channel settles {count_words(len(settled), 'claim')} here"
+    said += f" ({', '.join(settled)}). " if len(settled) else ". "
+    reasons = verdicts[verdicts["reason"] == UNCORRECTED] if "reason" in verdicts else ()
+    more = " The local error has no correction for chance and is not counted." * bool(len(reasons))
+    if verdict.verdict == "not judged":
+        return verdict
+    return replace(verdict, reason=said + verdict.reason + more)
 
 
 def claim_b15(table: pd.DataFrame, column: str = SCORE) -> Verdict:
@@ -177,7 +199,8 @@ def claim_b15(table: pd.DataFrame, column: str = SCORE) -> Verdict:
     components = [
         mean(
             "before pooling",
-            "before pooling a linear map finds more than the best channel, by {0}",
+            "before pooling a linear map finds more than the best channel over all images jointly, "
+            "by {0}",
             _sample(inside.dropna()),
             unit="network",
             above=smallest,
@@ -185,7 +208,7 @@ def claim_b15(table: pd.DataFrame, column: str = SCORE) -> Verdict:
         ),
         mean(
             "middle part",
-            "it finds more in the middle part than in the early and late ones, by {0}",
+            "it finds more in the middle part than in the mean of the early and late ones, by {0}",
             _sample(middle),
             unit="network",
             above=0,

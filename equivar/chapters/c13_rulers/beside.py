@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 
 from equivar.chapters.c13_rulers.judging import JOINT, turned
-from equivar.figures import Words, number
 from equivar.names import BEFORE_POOLING, SORTS, sort_of
 from equivar.rulers import RULERS
 from equivar.runs import Results
-from equivar.verdicts import SCORE, count_words
 
 
 def gains(table: pd.DataFrame, column: str, sort: str) -> pd.DataFrame:
@@ -97,21 +95,6 @@ def blindness(found: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def seen(found: Results) -> Words:
-    """What the panels show of the linear map beside the best channel, with its numbers."""
-    table, told = found.tables["rulers"], []
-    for sort, words in (("rotation", "turns"), ("shift", "shifts")):
-        parts = gains(table, SCORE, sort)
-        if parts.dropna(how="all").empty:
-            continue
-        means = ", ".join(number(value) for value in parts.mean())
-        told.append(
-            f"under {words}, over {count_words(len(parts), 'network')}, a linear map finds more "
-            f"than the best channel by {means} in the early, middle and late part"
-        )
-    return Words(_capital("; ".join(told)) + ".")
-
-
 def _comparable(table: pd.DataFrame) -> pd.DataFrame:
     """One kind for each ruler, larger for more equivariant; `one` names a run.
 
@@ -129,7 +112,3 @@ def _run_of(rows: pd.DataFrame) -> pd.Series:
     names = [name for name in ("task", "augment", "seed") if name in rows]
     words = [rows[name].astype("string").fillna("") for name in names]
     return sum(words[1:], words[0]) if words else pd.Series("", index=rows.index)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

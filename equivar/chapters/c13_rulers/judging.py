@@ -22,6 +22,7 @@ from equivar.verdicts import CORRECTED, SCORE, Verdict, judged
 CHANNEL, JOINT = "channel", "channel-dataset"
 # claims that need invariance, and claims with a margin or a bound other than zero
 INVARIANCE = ("4.3b", "4.3d", "4.4c", "4.5b", "4.6b", "4.6e")
+UNCORRECTED = "the ruler is not corrected for chance"
 MARGINS = ("4.3c", "4.3d", "4.4b", "4.4c", "4.5b", "4.6b")
 
 
@@ -115,11 +116,19 @@ def _cannot(claim: str, ruler: str, column: str) -> Iterator[str]:
     if claim in MARGINS and one.scale != CORRELATION:
         yield "its margin is one of correlations, and the ruler has another scale"
     if column == CORRECTED and ruler == "lie":
-        yield "the ruler is not corrected for chance"
+        yield UNCORRECTED
+
+
+def cannot(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Why rulers can not judge what they can not: the claims by ruler and reason."""
+    rows = verdicts[verdicts["verdict"] == CAN_NOT]
+    titles = {name: one.title for name, one in RULERS.items()}
+    rows = rows.assign(ruler=rows["ruler"].map(titles))
+    return rows.groupby(["ruler", "reason"], sort=False)["claim"].agg(", ".join).to_frame()
 
 
 def differing(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Where a ruler settles otherwise than the best channel: both verdicts, and the ruler's reason.
+    """Where a ruler's verdict is not the best channel's: both verdicts, and the ruler's reason.
 
     verdicts: rows of `judged_by_rulers`. Rows (claim, ruler).
     """
