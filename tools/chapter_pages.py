@@ -137,6 +137,8 @@ def made_with(values):
         if value and words not in mine:
             count = len(value) if isinstance(value, list | dict) else 0
             mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
+    if values.get("residual"):
+        mine["network"] = in_words(values["residual"])
     mine.setdefault("network", "the same")  # it is no parameter
     mine["network"] = "; ".join([mine["network"], *taken(values)])
     if values.get("alike"):
@@ -259,7 +261,8 @@ def numbers_below(notebook, chapter, profile, count, folder):
         (folder / f"{name}.csv").write_text("".join(table[0]), encoding="utf-8")
         told = f"{{download}}`The numbers <../book/_generated/numbers/{name}.csv>` (CSV)"
         if count:
-            told += f", of {{ref}}`{count} {'run' if count == 1 else 'runs'} <{label(chapter)}>`"
+            runs = "run" if count == 1 else f"{count} runs"
+            told += f", from the {{ref}}`{runs} of this chapter <{label(chapter)}>`"
         told += f". Again: `make notebooks/{chapter} PROFILE={profile}`"
         page = {"cell_type": "markdown", "id": f"numbers-{name}", "metadata": {}}
         cells.append(page | {"source": f"```{{div}} numbers\n{told}\n```\n"})

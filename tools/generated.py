@@ -21,10 +21,13 @@ from chapter_pages import (
 )
 from chapters import declared, for_chapter, read
 from ledger import HEADLINES, HERE, best, verdict_of, verdicts_by_claim, wording
+from scipy import stats
 
 from equivar.verdicts import VERDICTS
 from equivar.verdicts.cards import card, forest
 from equivar.verdicts.report import WAYS
+
+MOST = 1000  # runs, beyond which nobody asks how many
 
 
 def write(stage, root, profile, names):
@@ -198,11 +201,24 @@ def needed(profiles):
         about = wording()[claim]
         for way, row in ways.items():
             if row.verdict == "inconclusive" and row.count and row.high > row.low:
-                wanted = math.ceil(row.count * ((row.high - row.low) / 2 / about.smallest) ** 2)
-                wanted = wanted if wanted > row.count else "close to the border"
+                wanted = enough(row.count, (row.high - row.low) / 2, about.smallest)
                 rows.append([claim, WAYS[way], about.unit, row.count, wanted])
     columns = {"claim": LEFT, "judged": LEFT, "over": LEFT, "now": RIGHT, "about": RIGHT}
     return table(columns, rows) if rows else "No claim is open.\n"
+
+
+def enough(count, half, smallest):
+    """How many runs shrink half of an interval, of `count` runs, to `smallest`; a word for none.
+
+    It shrinks with the root of their number, and few of them have a large quantile of Student's t.
+    """
+    if half <= smallest:
+        return "close to the border"
+    spread = half / (stats.t.ppf(0.975, max(count - 1, 1)) / math.sqrt(count))
+    for more in range(count + 1, MOST):
+        if stats.t.ppf(0.975, more - 1) * spread / math.sqrt(more) <= smallest:
+            return more
+    return f"more than {MOST}"
 
 
 def changed(profiles, path):
@@ -239,7 +255,7 @@ def scales(root):
         for what in MADE_WITH if found else ():
             cells = [found.get(profile, {}).get(what, "-") for profile in profiles]
             rows.append([notebook.stem, what, paper.get(what, "-"), *cells])
-    columns = ["chapter", "", "the paper", *profiles]
+    columns = ["chapter", "", "the paper", *(f"profile {name}" for name in profiles)]
     return table(dict.fromkeys(columns, LEFT), rows) if rows else "No results are committed.\n"
 
 

@@ -15,7 +15,7 @@ LIGHT = ("inconclusive", "not judged")  # verdicts on a light ground
 WIDTH, HEIGHT = 260, 34
 TICKS = (-100, -10, -1, 0, 1, 10, 100)
 SHADE = 'fill="#007A5A" opacity="0.16"'  # of the paper's side
-FOREST = {"label": 330, "line": 420, "row": 24}
+FOREST = {"label": 350, "line": 420, "row": 24}
 
 
 def badge(verdict: str) -> str:
@@ -122,6 +122,12 @@ def forest(rows: Sequence[tuple[str, Verdict, float]]) -> str:
             low, high = at(verdict.above / smallest), at(verdict.below / smallest)
             parts.append(
                 f'<rect x="{low:.1f}" y="{y - 9}" width="{high - low:.1f}" height="18" {SHADE}/>'
+            )
+        elif bound := next((one for one in (verdict.above, verdict.below) if isfinite(one)), 0):
+            x = at(sign * bound / smallest)
+            parts.append(
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 9}" y2="{y + 9}" '
+                'stroke="currentColor" stroke-width="2"/>'
             )
         effect = effect_words(verdict.effect, verdict.low, verdict.high)
         parts.append(

@@ -74,7 +74,7 @@ class Component:
     def asked(self) -> str:
         """What the claim asks of the effect, where that is not just its sign."""
         if isfinite(self.above) and isfinite(self.below):
-            return f"from {self.above:g} to {self.below:g} counts as equal"
+            return f"from {self.above:g} to {self.below:g} counts as none"
         bound = self.above if isfinite(self.above) else self.below
         if bound == 0 or not isfinite(bound):
             return ""
@@ -201,7 +201,8 @@ def _together(components: Sequence[Component]) -> tuple[str, Component, float, s
     if against:
         shown = max(against, key=lambda one: one.outside(corrected))
         lead = (
-            f"{len(against)} of {count} comparisons say the opposite, most clearly (its interval "
+            f"{len(against)} of {count} comparisons {'says' if len(against) == 1 else 'say'} the "
+            "opposite, most clearly (its interval "
         )
         lead += f"corrected for {count} comparisons):"
         return "contradicted", shown, corrected, lead if count > 1 else ""
@@ -215,7 +216,8 @@ def _together(components: Sequence[Component]) -> tuple[str, Component, float, s
         return "supported", shown, LEVEL, lead if count > 1 else ""
     open_parts = [one for one in components if one not in held]
     names = "; ".join(one.name for one in open_parts)
-    lead = f"{len(held)} of {count} comparisons hold; open: {names}. Farthest from holding:"
+    lead = f"{len(held)} of {count} comparisons {'holds' if len(held) == 1 else 'hold'}; "
+    lead += f"open: {names}. Farthest from holding:"
     return "inconclusive", shown, LEVEL, lead if count > 1 else ""
 
 

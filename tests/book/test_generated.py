@@ -34,3 +34,10 @@ def test_a_chapter_has_the_time_that_its_run_took(tmp_path):
         "| [](../notebooks/01-a.ipynb) | 62 |",
         "| [](../notebooks/02-b.ipynb) | not noted |",
     ]
+
+
+def test_how_many_runs_would_settle_a_claim():
+    """By hand: three runs with half an interval of .3 have a deviation of .3 sqrt(3) / 4.303."""
+    assert generated.enough(3, 0.3, 0.1) == 9  # 2.306 x .1208 / 3 = .093, and .101 with eight
+    assert generated.enough(5, 0.1, 0.1) == "close to the border"
+    assert generated.enough(3, 100, 0.01) == "more than 1000"

@@ -193,13 +193,13 @@ def test_what_the_figures_show_is_told_corrected_for_chance():
 def test_what_comes_and_goes_along_training_is_told():
     table = dynamics(0.9).assign(score=0.9)
     words = c11_learned.moving(table)
-    assert "n (three runs) 0.90 of it is gone after epoch 2 of 20" in words
+    assert "n (three runs) 0.90 of it is covered after epoch 2 of 20" in words
     assert "10 rise by more than 0.05 and stay, 0 rise" in words
     top = (table["epoch"] == 8) & (table["part"] == "late") & (table["transforms"] == "shift")
     table.loc[top, "corrected"] = 0.95
     words = c11_learned.moving(table)
     assert "9 rise by more than 0.05 and stay, 1 rise" in words
-    assert "translation equivariance in the late part of n, MNIST6: 0.20 at the beginning" in words
+    assert "ranslation equivariance in the late part of n, MNIST6, falls most after its top" in words
     assert "0.95 after epoch 8, 0.60 in the end" in words
 
 

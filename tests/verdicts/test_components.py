@@ -63,13 +63,13 @@ def test_what_is_negligible_shows_the_largest_of_the_effects():
 
 def test_what_is_open_is_named():
     judged = verdict(UP, OPEN, SLIGHT)
-    assert judged.reason.startswith("1 of 3 comparisons hold; open: 1; 2. Farthest from holding:")
+    assert judged.reason.startswith("1 of 3 comparisons holds; open: 1; 2. Farthest from holding:")
     assert (judged.low, judged.high) == pytest.approx(OPEN)
 
 
 def test_what_is_contradicted_shows_the_corrected_interval():
     judged = verdict(UP, DOWN)
-    assert judged.reason.startswith("1 of 2 comparisons say the opposite, most clearly (its inter")
+    assert judged.reason.startswith("1 of 2 comparisons says the opposite, most clearly (its inter")
     half = stats.norm.ppf(1 - 0.05 / 4) / stats.norm.ppf(0.975) * 0.05
     assert (judged.low, judged.high) == pytest.approx((-0.25 - half, -0.25 + half))
 
@@ -88,7 +88,7 @@ def test_a_single_comparison_is_told_in_one_sentence():
 
 def test_what_is_asked_for_beside_a_sign_is_told():
     reasons = {
-        "from -0.1 to 0.1 counts as equal": {"above": -0.1, "below": 0.1},
+        "from -0.1 to 0.1 counts as none": {"above": -0.1, "below": 0.1},
         "the claim asks for more than 0.8": {"above": 0.8, "smallest": 0.2},
         "the claim asks for less than 0.05": {"below": 0.05},
     }

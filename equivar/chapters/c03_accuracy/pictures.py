@@ -93,34 +93,35 @@ def compared_cells(image: np.ndarray, pixels: int, cells: int) -> Figure:
     """What a network is given, and which cells of its map are compared after a shift.
 
     image: (H, W, 3) or (H, W). pixels: of the shift, down and right. cells: along a side of the
-    map. Cells that the shift has brought in, and those that it has pushed out, are hatched.
+    map. Hatched: cells that take no part, into which black has come, or whose content has gone. The
+    frames hold the same content; that of x is read between cells.
     """
     moved = np.zeros_like(image)
     moved[pixels:, pixels:] = image[: image.shape[0] - pixels, : image.shape[1] - pixels]
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5))
     stride = image.shape[0] / cells
     lost = -(-pixels // stride)  # cells that a part of the shift falls into
-    for ax, shown, title, first in (
-        (axes[0], image, "x: cells of f(x)", 0),
-        (axes[1], moved, "T x: cells of f(T x)", lost),
+    gone = pixels // stride  # cells that are pushed out as a whole
+    for ax, shown, title, frame, hatched in (
+        (axes[0], image, "x: cells of f(x)", lost - pixels / stride, (cells - gone, gone)),
+        (axes[1], moved, "T x: cells of f(T x)", lost, (0, lost)),
     ):
         ax.imshow(shown, extent=(0, cells, cells, 0))
-        _cells(ax, cells, lost, first)
+        _cells(ax, cells, hatched)
+        ax.add_patch(plt.Rectangle((frame, frame), cells - lost, cells - lost, fill=False, lw=2,
+                                   edgecolor=COLOURS["equivariance"]))  # fmt: skip
         ax.set(title=title, xlabel="cells of the map", ylabel="")
     return fig
 
 
-def _cells(ax: Axes, cells: int, lost: float, first: float):
-    """The grid of a map; hatched what takes no part: rows and columns outside first..first+kept."""
-    kept = cells - lost
+def _cells(ax: Axes, cells: int, hatched: tuple[float, float]):
+    """The grid of a map; hatched: the first row and column that take no part, and how many."""
+    start, count = hatched
     for edge in range(cells + 1):
         ax.axhline(edge, color="white", lw=0.6)
         ax.axvline(edge, color="white", lw=0.6)
     style = {"facecolor": "none", "edgecolor": COLOURS["equivariance"], "hatch": "///", "lw": 0}
-    start = 0 if first else kept
-    if lost:
-        ax.add_patch(plt.Rectangle((0, start), cells, lost, **style))
-        ax.add_patch(plt.Rectangle((start, first), lost, kept, **style))
-    ax.add_patch(plt.Rectangle((first, first), kept, kept, fill=False, lw=2,
-                               edgecolor=COLOURS["equivariance"]))  # fmt: skip
+    if count:
+        ax.add_patch(plt.Rectangle((0, start), cells, count, **style))
+        ax.add_patch(plt.Rectangle((start, 0 if start else count), count, cells - count, **style))
     ax.set(xlim=(0, cells), ylim=(cells, 0))

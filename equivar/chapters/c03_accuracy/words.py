@@ -24,9 +24,10 @@ def cells_seen(image: np.ndarray, pixels: int, cells: int) -> Words:
     left = cells - int(lost)
     return Words(
         f"The image has {image.shape[0]} pixels a side, so a cell is {stride:.3g} pixels wide and "
-        f"a shift by {pixels} pixels is one by {number(pixels / stride)} cells. Every cell that "
-        "the shift has touched is left out, and what remains to be compared are "
-        f"{left} x {left} cells. The paper does not say what it does at borders; "
+        f"a shift by {pixels} pixels is one by {number(pixels / stride)} cells. Every cell into "
+        "which black has come is left out, and what remains to be compared are "
+        f"{left} x {left} cells. Their partners in f(x) lie between its cells and are read there. "
+        "The paper does not say what it does at borders; "
         "[chapter 08](08-readings.ipynb) also measures without any."
     )
 
@@ -46,9 +47,17 @@ def scatter_seen(parts: pd.DataFrame, transforms: str) -> Words:
         there = scores[~np.isnan(scores)]
         told.append(
             f"{number(one.effect)} {PARTS_SAID[part]}, where the networks lie between "
-            f"{number(there.min())} and {number(there.max())}"
+            f"{number(there.min())} and {number(there.max())}{_without_farthest(scores, networks)}"
         )
     return Words(f"For {SORTS[transforms]}, rho is {'; '.join(told)}." if told else TOO_FEW)
+
+
+def _without_farthest(scores: np.ndarray, networks: Networks) -> str:
+    """What rho would be without the network that lies farthest from the median score."""
+    far = int(np.nanargmax(np.abs(scores - np.nanmedian(scores))))
+    some = np.arange(len(scores)) != far
+    one = rank("", "", scores[some], networks.top1.to_numpy()[some])
+    return "" if one.lacking else f" ({number(one.effect)} without {list(networks.names)[far]})"
 
 
 def seen(ranks: pd.DataFrame) -> Words:

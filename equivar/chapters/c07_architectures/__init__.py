@@ -174,16 +174,22 @@ def claims(found: Architectures, p: Parameters, corrected: bool = False) -> list
 
 def meaning(found: Architectures, p: Parameters) -> Words:
     """What the verdicts on families come to."""
-    worded = {one.claim: one.verdict for one in claims(found, p)}
+    worded, fair = (
+        {one.claim: one.verdict for one in claims(found, p, corrected)} for corrected in (0, 1)
+    )
+    for claim, verdict in worded.items():
+        if fair[claim] != verdict:
+            worded[claim] = f"{verdict} (corrected for chance: {fair[claim]})"
     told = [f"{words} is {worded[claim]}" for claim, words in OF_FAMILIES.items()]
     first = f"Of families, {', '.join(told[:-1])}, and {told[-1]}."
     if {worded[claim] for claim in OF_FAMILIES} == {"not judged"}:
         first = "There are too few networks of some family here to judge families: what is seen of "
         first += "a single network may be true of that network alone."
     return Words(
-        f"{first} Of all networks of the first table, that turned features lie in other channels "
-        f"in early parts, and less so in late ones, is {worded['4.6e']}; that a network that is "
-        f"equivariant to turns inside is not so at the end is {worded['4.6f']}."
+        f"{first} Two things were asked of all networks of the first table. That turned features "
+        f"lie in other channels in early parts, and less so in late ones (4.6e), is "
+        f"{worded['4.6e']}. That a network which is equivariant to turns inside is not so at the "
+        f"end (4.6f) is {worded['4.6f']}."
     )
 
 

@@ -146,8 +146,8 @@ def claim_b10(table: pd.DataFrame, column: str = SCORE) -> Verdict:
         components.append(
             mean(
                 str(network),
-                f"the first tenth of training makes {{0}} of the change in {network}, more than "
-                "one half by",
+                f"the first tenth of training makes {{0}} of the change in {network}; minus one "
+                "half that is",
                 _sample(shares - 0.5, "run"),
                 [_sample(shares, "run")],
                 above=0,

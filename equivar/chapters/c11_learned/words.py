@@ -88,13 +88,14 @@ def after_pooling(parts: pd.DataFrame) -> Words:
     return Words(
         f"After pooling training lowers {'; '.join(told)}. Of the CNNs "
         f"before training, {most['network']} has most rotation equivariance in Pool, "
-        f"{number(most['untrained'])}, and {number(own)} of invariance."
+        f"{number(most['untrained'])}, and {number(own)} of invariance (corrected for chance, "
+        "of which equivariance has more, so that it can be the smaller one)."
     )
 
 
 def _lowered(rows: pd.DataFrame, what: str) -> str:
     fallen = rows[rows["change"] < 0]
-    names = f" ({' and '.join(fallen['network'])})" if 0 < len(fallen) <= FEW else ""
+    names = f" ({', '.join(fallen['network'])})" if 0 < len(fallen) <= FEW else ""
     return f"{what} in {len(fallen)} of {len(rows)} CNNs{names}"
 
 
@@ -110,7 +111,7 @@ def moving(dynamics: pd.DataFrame) -> Words:
         then, last = tenth(of["epoch"]), of["epoch"].max()
         accuracy = of.groupby("epoch")["accuracy"].mean()
         told.append(
-            f"in {network} ({runs}) {number(share)} of it is gone after epoch {then} of {last}, "
+            f"in {network} ({runs}) {number(share)} of it is covered after epoch {then} of {last}, "
             f"with an accuracy of {number(accuracy[then])} then and {number(accuracy[last])} in "
             "the end"
         )
@@ -136,14 +137,16 @@ def _gone_again(rows: pd.DataFrame) -> list[str]:
     told = [
         f"of {len(lines)} lines (of these runs and those that are not shown) {stay.sum()} rise "
         f"by more than {SEEN:g} and stay, {again.sum()} rise by more than that and fall by more "
-        f"than that again, and {fall.sum()} only fall"
+        f"than that again, {fall.sum()} only fall, and "
+        f"{(~(stay | again | fall)).sum()} move by less"
     ]
     if again.any():
         place = (top - last)[again].idxmax()
         network, group, sort, part = place
         told.append(
-            f"most falls again {SORTS[sort]} equivariance in the {part} part of {network}, "
-            f"{LABELS.get(group, group)}: {number(first[place])} at the beginning, "
+            f"{SORTS[sort]} equivariance in the {part} part of {network}, "
+            f"{LABELS.get(group, group)}, falls most after its top: "
+            f"{number(first[place])} at the beginning, "
             f"{number(top[place])} after epoch {lines.loc[place].idxmax()}, "
             f"{number(last[place])} in the end"
         )
@@ -205,7 +208,9 @@ def drawn_as_zero(summary: pd.DataFrame) -> Words:
         return Words("None of the architectures above draws a weight as zero.")
     told = zip(rows["network"], rows["drawn_as_zero"].map(_shortened), strict=True)
     return Words(
-        "Drawn as zero are " + "; ".join(f"in {name} {names}" for name, names in told) + "."
+        "Some weights are drawn as zero and do nothing until they are trained: "
+        + "; ".join(f"in {name} {names}" for name, names in told)
+        + "."
     )
 
 

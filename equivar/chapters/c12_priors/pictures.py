@@ -41,7 +41,7 @@ SORTS = {  # of networks, in a scatter
 def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> Figure:
     """What is kept by depth, a panel for each network; the seeds of a network are averaged.
 
-    table: rows of `equivar.symmetrise`, with a column `network`. column: `kept` or `agreement`.
+    table: rows of `equivar.symmetrise`, with a column `network`, and of chapters `sort`. column: `kept` or `agreement`.
     """
     rows = table[(table["operation"] == operation) & table["way"].isin(WAYS)]
     rows = rows.assign(network=rows["network"].str.replace(SEED, "", regex=True))
@@ -67,8 +67,9 @@ def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> 
 
 def _title(rows: pd.DataFrame) -> str:
     """What a panel is about: the network, and its task where several have one name."""
-    name, sort = rows[["network", "sort"]].iloc[0]
-    return f"7-layer CNN, {name}" if sort == "task" else name
+    first = rows.iloc[0]
+    name = first["network"]
+    return f"7-layer CNN, {name}" if first.get("sort") == "task" else name
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, column: str):

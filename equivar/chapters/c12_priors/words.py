@@ -228,7 +228,7 @@ def seen_trained(table: pd.DataFrame) -> Words:
         f"accuracy by {levels} (95 %, over seeds). In {better} of {len(wide)} seeds the {cheap} "
         f"stage does better than the {dear} one (in the mean {said}), but {shown}. The weights "
         f"fall from {int(plain['parameters'].iloc[0]):,} to {less}. Perhaps a network that is "
-        "trained with the prior learns around it."
+        "trained with the prior finds other ways to the answer."
     )
 
 

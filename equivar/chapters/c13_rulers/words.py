@@ -110,7 +110,7 @@ def left_out(verdicts: pd.DataFrame) -> Words:
     if claims:
         told.append(
             f"The figure leaves out {count_words(len(claims), 'claim')} that no ruler could judge "
-            f"on the networks at hand, which are too few or not those it is about: "
+            f"on the networks at hand, which are too few or not those they are about: "
             f"{', '.join(claims)}."
         )
     if rulers:
@@ -140,7 +140,7 @@ def meaning(verdicts: pd.DataFrame) -> Words:
         told.append(f"{claim} ({'; '.join(said)})")
     return Words(
         f"{first}. Another verdict comes out for {', '.join(told)}. So {_whether(len(told))} on "
-        "how one measures. Why, these networks do not tell."
+        "how one measures."
     )
 
 
