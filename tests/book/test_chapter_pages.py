@@ -21,7 +21,8 @@ def test_the_numbers_of_a_figure_stand_below_it(tmp_path):
     chapter_pages.numbers_below(notebook, "04-x", "standard", 3, tmp_path / "numbers")
     shown, below, without = notebook["cells"]
     assert (tmp_path / "numbers" / "fig-a.csv").read_text() == "x,y\n1,2\n"
-    assert "numbers/fig-a.csv" in below["source"] and "`3 runs of this chapter <runs-04-x>`" in below["source"]
+    assert "numbers/fig-a.csv" in below["source"]
+    assert "`3 runs of this chapter <runs-04-x>`" in below["source"]
     assert "make notebooks/04-x PROFILE=standard" in below["source"]
     assert MIME not in shown["outputs"][0]["data"] and without == figure("fig-b")
 

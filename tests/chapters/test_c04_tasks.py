@@ -61,5 +61,5 @@ def test_sentences_tell_the_numbers_of_the_runs(tasks):
     p = c04_tasks.Parameters(**TASKS)
     worded, fair = (c04_tasks.claims(tasks, p, corrected) for corrected in (False, True))
     said = c04_tasks.meaning(worded, fair, tasks)
-    assert f"up to {apart[['early', 'middle']].max():.2f}, which" in said
+    assert f"up to {apart[['early', 'middle']].max():.2f}, in the final part" in said
     assert all(one.claim in said for one in worded)

@@ -199,7 +199,7 @@ def test_what_comes_and_goes_along_training_is_told():
     table.loc[top, "corrected"] = 0.95
     words = c11_learned.moving(table)
     assert "9 rise by more than 0.05 and stay, 1 rise" in words
-    assert "ranslation equivariance in the late part of n, MNIST6, falls most after its top" in words
+    assert "in the late part of n, MNIST6, falls most after its top: 0.20 at the beginning" in words
     assert "0.95 after epoch 8, 0.60 in the end" in words
 
 

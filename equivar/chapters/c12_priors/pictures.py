@@ -41,7 +41,8 @@ SORTS = {  # of networks, in a scatter
 def kept_by_depth(table: pd.DataFrame, operation: str, column: str = "kept") -> Figure:
     """What is kept by depth, a panel for each network; the seeds of a network are averaged.
 
-    table: rows of `equivar.symmetrise`, with a column `network`, and of chapters `sort`. column: `kept` or `agreement`.
+    table: rows of `equivar.symmetrise`, with a column `network`, in chapters also `sort`. column:
+    `kept` or `agreement`.
     """
     rows = table[(table["operation"] == operation) & table["way"].isin(WAYS)]
     rows = rows.assign(network=rows["network"].str.replace(SEED, "", regex=True))
