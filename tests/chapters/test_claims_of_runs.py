@@ -299,7 +299,7 @@ def test_one_of_several_comparisons_must_fail_clearly():
         verdicts.append(judge("4.3a", table.assign(score=scores)))
     assert [v.verdict for v in verdicts] == ["inconclusive", "inconclusive", "contradicted"]
     assert [v.high < 0 for v in verdicts] == [False, True, True]
-    assert verdicts[-1].reason.startswith("1 of 3 comparisons say the opposite")
+    assert verdicts[-1].reason.startswith("1 of 3 comparisons says the opposite")
 
 
 def test_runs_that_are_all_alike_have_a_point_as_interval():
