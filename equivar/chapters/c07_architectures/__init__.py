@@ -17,8 +17,7 @@ from pydantic import field_validator
 from equivar.chapters import c03_accuracy
 from equivar.chapters.c03_accuracy import FIFTH, NEEDS, Compared
 from equivar.chapters.c07_architectures.pictures import architecture_profiles, relative_depth
-from equivar.chapters.c07_architectures.seen import along_depth, beside_cnns, seen
-from equivar.figures import Words
+from equivar.chapters.c07_architectures.seen import along_depth, beside_cnns, meaning, seen
 from equivar.names import BEFORE_POOLING, KINDS, PARTS, SORTS
 from equivar.runs import Store, Stored
 from equivar.runs.parameters import of_this_profile
@@ -74,11 +73,6 @@ PAPER = {
     "images": "2000",
     "reports": "ViT and Mixer have less translation equivariance in early and middle parts, and "
     "less rotation equivariance inside, but the ViT the most after pooling",
-}
-OF_FAMILIES = {  # claims in a few words
-    "4.6a": "that tokens are less equivariant to shifts before pooling",
-    "4.6c": "that they are less equivariant to turns before pooling",
-    "4.6d": "that the ViTs are the most equivariant to turns at the end",
 }
 CLAIMS = {
     "4.6a": Claim(
@@ -170,27 +164,6 @@ def claims(found: Architectures, p: Parameters, corrected: bool = False) -> list
     told = _judged(families, found.alike or found, corrected)
     told += _judged((claim_4_6b, claim_4_6e, claim_4_6f), found, corrected)
     return sorted(told, key=lambda one: one.claim)
-
-
-def meaning(found: Architectures, p: Parameters) -> Words:
-    """What the verdicts on families come to."""
-    worded, fair = (
-        {one.claim: one.verdict for one in claims(found, p, corrected)} for corrected in (0, 1)
-    )
-    for claim, verdict in worded.items():
-        if fair[claim] != verdict:
-            worded[claim] = f"{verdict} (corrected for chance: {fair[claim]})"
-    told = [f"{words} is {worded[claim]}" for claim, words in OF_FAMILIES.items()]
-    first = f"Of families, {', '.join(told[:-1])}, and {told[-1]}."
-    if {worded[claim] for claim in OF_FAMILIES} == {"not judged"}:
-        first = "There are too few networks of some family here to judge families: what is seen of "
-        first += "a single network may be true of that network alone."
-    return Words(
-        f"{first} Two things were asked of all networks of the first table. That turned features "
-        f"lie in other channels in early parts, and less so in late ones (4.6e), is "
-        f"{worded['4.6e']}. That a network which is equivariant to turns inside is not so at the "
-        f"end (4.6f) is {worded['4.6f']}."
-    )
 
 
 def _judged(every: Sequence[Callable], of: Compared, corrected: bool) -> list[Verdict]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,13 @@ from equivar.chapters.c03_accuracy import Compared
 from equivar.chapters.c07_architectures.pictures import before_pooling, by_depth
 from equivar.figures import Words, by_part, means_by_part, number
 from equivar.names import BEFORE_POOLING, SORTS
-from equivar.verdicts import FAMILIES
+from equivar.verdicts import FAMILIES, Verdict
+
+OF_FAMILIES = {  # claims in a few words
+    "4.6a": "that tokens are less equivariant to shifts before pooling",
+    "4.6c": "that they are less equivariant to turns before pooling",
+    "4.6d": "that the ViTs are the most equivariant to turns at the end",
+}
 
 
 def seen(found: Compared) -> Words:
@@ -66,3 +74,22 @@ def _names(table: pd.DataFrame) -> dict[str, str]:
 
 def _signed(row: pd.Series) -> str:
     return ", ".join(f"{row[part]:+z.2f}" for part in BEFORE_POOLING if part in row)
+
+
+def meaning(worded: Sequence[Verdict], corrected: Sequence[Verdict]) -> Words:
+    """What the verdicts on families and on all networks come to."""
+    said = {}
+    for one, fair in zip(worded, corrected, strict=True):
+        same = one.verdict == fair.verdict
+        said[one.claim] = one.verdict + ("" if same else f" (corrected for chance: {fair.verdict})")
+    told = [f"{words} is {said[claim]}" for claim, words in OF_FAMILIES.items()]
+    first = f"Of families, {', '.join(told[:-1])}, and {told[-1]}."
+    if {said[claim] for claim in OF_FAMILIES} == {"not judged"}:
+        first = "There are too few networks of some family here to judge families: what is seen of "
+        first += "a single network may be true of that network alone."
+    return Words(
+        f"{first} Two things were asked of all networks of the first table. That turned features "
+        f"lie in other channels in early parts, and less so in late ones (4.6e), is "
+        f"{said['4.6e']}. That a network which is equivariant to turns inside is not so at the "
+        f"end (4.6f) is {said['4.6f']}."
+    )
