@@ -185,11 +185,12 @@ def error_rates(path):
     """How often simulated tables are judged wrongly, and how often rightly."""
     if not path.is_file():
         return "No simulation is committed.\n"
-    columns = ("kind of claim", "as in", "true effect", *VERDICTS[:-1], "wrong")
+    columns = ("kind of claim", "as in", "true effect", "wrong", *VERDICTS[:-1])
     with path.open(encoding="utf-8", newline="") as file:
         found = list(csv.reader(file))[1:]
     rows = [
-        [*row[:2], f"{float(row[2]):g}", *(f"{float(x):.1%}" for x in row[3:])] for row in found
+        [*row[:2], f"{float(row[2]):g}", *(f"{float(x):.1%}" for x in (row[-1], *row[3:-1]))]
+        for row in found
     ]
     return table({name: LEFT if name in columns[:2] else RIGHT for name in columns}, rows)
 
