@@ -198,17 +198,14 @@ def half_interval(table: pd.DataFrame) -> np.ndarray:
     return np.nan_to_num(factor * table.sem(axis=1).to_numpy())
 
 
-def training_curves(history: pd.DataFrame, group: str, each: bool = True) -> Figure:
+def training_curves(history: pd.DataFrame, group: str) -> Figure:
     """Loss in training and accuracy on the test images by epoch.
 
-    each: a thin line for each run; else a group's mean, with a band from its lowest run to its
-    highest, which more than ten runs need.
+    A line for the mean of each group, with a band from its lowest run to its highest.
     """
     fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7))
     columns = {"loss": "loss in training", "validation_accuracy": "accuracy on test images"}
-    drawn = {"units": "seed", "estimator": None, "lw": 0.9, "alpha": 0.8}
-    if not each:
-        drawn = {"errorbar": ("pi", 100), "lw": 1.2, "err_kws": {"alpha": 0.2, "lw": 0}}
+    drawn = {"errorbar": ("pi", 100), "lw": 1.2, "err_kws": {"alpha": 0.2, "lw": 0}}
     for ax, (column, words) in zip(axes, columns.items(), strict=True):
         for name, runs in history.groupby(group, sort=False):
             sns.lineplot(runs, x="epoch", y=column, color=COLOURS[name], label=LABELS[name],

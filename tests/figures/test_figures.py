@@ -35,11 +35,8 @@ def test_figures_name_every_group_and_draw_every_run(tasks):
         np.testing.assert_allclose(np.sort(drawn), np.sort(wanted), rtol=1e-12)
 
 
-def test_training_is_drawn_by_run_or_by_group(tasks):
-    """With a band from the lowest run to the highest where it is by group."""
+def test_training_is_drawn_by_group_with_a_band_from_the_lowest_run_to_the_highest(tasks):
     figure = figures.training_curves(tasks.history, "task")
-    assert [len(ax.lines) for ax in figure.axes] == [6, 6]
-    figure = figures.training_curves(tasks.history, "task", each=False)
     losses = figure.axes[0]
     assert (len(losses.lines), len(losses.collections)) == (3, 3)
     plain = tasks.history[tasks.history["task"] == "plain"]["loss"]
