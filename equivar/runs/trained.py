@@ -114,7 +114,7 @@ class Training:
             model, data, validation=test, device=fastest(), checkpoint=work / CHECKPOINT,
             snapshots=work / SNAPSHOTS, seed=self.seed, **self.recipe,
         )  # fmt: skip
-        tables = self._tables(model, test)
+        tables = self.tables(model, test)
         train_accuracy = training.accuracy(model, data)
         model.cpu()
         facts = {
@@ -133,7 +133,8 @@ class Training:
         files = {path.name: path.read_bytes() for path in snapshots}
         return Made({**tables, "history": history}, model.state_dict(), facts, files)
 
-    def _tables(self, model: nn.Module, test: ImageData) -> dict[str, pd.DataFrame]:
+    def tables(self, model: nn.Module, test: ImageData) -> dict[str, pd.DataFrame]:
+        """What is measured of a network on test images: `scores`, `parts`, `removed`."""
         images, options = test.normalised(), {"match": self.match}
         tables = measured(model, images, self.transforms, options)
         if self.replicates:
@@ -145,7 +146,7 @@ class Training:
         """The run with its tables measured anew, as this version does; its weights are needed."""
         test = self.load("test").subset(self.images)
         model = self.network_of(run).to(fastest())
-        tables = self._tables(model, test)
+        tables = self.tables(model, test)
         weights = run.weights()
         return Made(
             {**tables, "history": run.table("history")}, weights, run.facts, run.snapshot_files

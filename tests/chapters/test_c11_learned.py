@@ -135,6 +135,19 @@ def test_epochs_and_accuracy(along):
     assert table[table["epoch"] == 1]["accuracy"].between(0, 1).all()
 
 
+def test_a_twin_beside_the_tables_of_a_run_is_the_beginning_of_that_run(along):
+    one, run, store = along
+    beside = c11_learned.Beside(base=one.base, images=20, groups={"network": "n", "run": ""})
+    scores = store.make(beside).table("scores")
+    states = dict(tuple(scores.groupby("state")))
+    trained = states["trained"].drop(columns="state").reset_index(drop=True)
+    pd.testing.assert_frame_equal(trained, store.make(one.base).table("scores"))
+    other = run.table("scores").query("state == 'untrained'").reset_index(drop=True)
+    untrained = states["untrained"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(untrained, other, atol=1e-6)
+    assert beside.spec.key != one.spec.key
+
+
 def test_a_trained_network_and_its_twin_have_keys_of_their_own(along):
     one = along[0]
     assert replace(one, between=False).spec.key != one.spec.key
@@ -161,7 +174,13 @@ def test_the_paper_s_claims_are_judged_twice():
         table.assign(sort="augmentations", augment="none", transforms="shift"),
         table.assign(sort="compared"),
     ]
-    found = c11_learned.learned_claims(pd.concat([table, *more], ignore_index=True))
+    table_of_one = pd.concat([table, *more], ignore_index=True)
+    found = c11_learned.learned_claims(table_of_one)
+    assert found.loc["4.6a", "learned"] == "not judged"  # there is one CNN
+    several = parts(as_claimed).assign(sort="alike")
+    mixers = several[several["family"] == "vit"].replace({"vit": "mixer", "v": "m", "w": "x"})
+    alike = c11_learned.learned_claims(pd.concat([table_of_one, several, mixers]))
+    assert alike.loc["4.6a", "learned"] == "supported"  # training adds .2 to CNNs and takes .2
     assert found.loc["4.3a", "as measured"] == "supported"
     assert found.loc["4.3a", "learned"] == "contradicted"
     words = c11_learned.seen_learned(table)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from equivar.chapters.c11_learned.along import Along
+from equivar.chapters.c11_learned.along import Along, Beside
 from equivar.chapters.c11_learned.changes import (
     CLAIMS,
     changes,
@@ -20,7 +20,7 @@ from equivar.chapters.c11_learned.changes import (
     claim_b10,
     learned_claims,
 )
-from equivar.chapters.c11_learned.networks import compared, residual, trained_here
+from equivar.chapters.c11_learned.networks import alike, compared, residual, trained_here
 from equivar.chapters.c11_learned.parameters import Parameters
 from equivar.chapters.c11_learned.pictures import (
     along_training,
@@ -42,6 +42,7 @@ from equivar.verdicts import Verdict, judged
 __all__ = [
     "CLAIMS",
     "Along",
+    "Beside",
     "Parameters",
     "after_pooling",
     "along_training",
@@ -85,7 +86,7 @@ class Learned:
 
 def runs(p: Parameters) -> list[Stored]:
     """Every network, trained and untrained."""
-    return [*residual(p), *compared(p), *trained_here(p)]
+    return [*residual(p), *compared(p), *alike(p), *trained_here(p)]
 
 
 def tables(p: Parameters, store: Store | None = None) -> Learned:
@@ -107,9 +108,13 @@ def claims(found: Learned, p: Parameters, corrected: bool = False) -> list[Verdi
 
 
 def typical(found: Learned) -> list[str]:
-    """A network of each chapter and family: the last one, where there are several."""
+    """A network of each chapter and family: the last one, where there are several.
+
+    Without CNNs of chapters 06 and 07, which look like the others.
+    """
     rows = found.scores.drop_duplicates(["sort", "family"], keep="last")
-    return list(rows["network"])
+    more = rows["sort"].isin(["capacity", "alike"]) & (rows["family"] == "cnn")
+    return list(rows.loc[~more, "network"])
 
 
 def _labelled(found: Results, name: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The runs of the chapter: networks trained here, measured at moments of their training."""
+"""The runs of the chapter: networks trained here, before, along and after their training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from equivar.measure import measure
 from equivar.networks import fastest, with_statistics
 from equivar.networks.untrained import drawn_as_zero
-from equivar.runs import Derived, Made, Spec, Store
+from equivar.runs import Derived, Made, Run, Spec, Store
 from equivar.runs.scores import measured, without_common
 from equivar.runs.spec import MEASURE_DEFAULTS, moved_defaults
 from equivar.runs.trained import Training
@@ -79,9 +79,7 @@ class Along(Derived):
             along.append(parts.assign(epoch=epoch, accuracy=history.get(epoch)))
         made = {name: pd.concat(of, ignore_index=True) for name, of in tables.items()}
         made["dynamics"] = pd.concat(along, ignore_index=True)
-        facts = {name: run.facts[name] for name in ("accuracy", "parameters", "data")}
-        facts |= {"images": self.images, "drawn_as_zero": ", ".join(zero)}
-        return Made(made, None, facts)
+        return Made(made, None, _facts(run, self.images, zero))
 
     @property
     def options(self) -> dict[str, object]:
@@ -100,3 +98,42 @@ class Along(Derived):
         between = snapshots if self.between else {}
         kept = {epoch: of for epoch, of in sorted(between.items()) if 0 < epoch < last}
         return {0: {}, **kept, last: weights}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside(Derived):
+    """A network of `Training` before its first step, beside the tables that its own run has of it.
+
+    The run's weights are not needed. Both are measured on the same images in the same way.
+    """
+
+    base: Training
+
+    @property
+    def spec(self) -> Spec:
+        """What the run is stored under: the base's facts."""
+        facts = self.facts | {"beside": "untrained"}
+        return Spec("learned", REVISION, facts, self.base.spec.inputs, str(self))
+
+    def __str__(self) -> str:
+        return f"learned, {self.base}"
+
+    def make(self, work: Path, store: Store) -> Made:
+        """`scores`, `parts` and `removed` of both, by `state` ("untrained", "trained")."""
+        run = store.make(self.base)
+        data = self.base.load("test").subset(self.images)
+        model = self.base.untrained(data)
+        zero = drawn_as_zero(model)
+        model = with_statistics(model, data.normalised()).to(fastest())
+        made = {}
+        for name, untrained in self.base.tables(model, data).items():
+            states = {"untrained": untrained, "trained": run.table(name)}
+            made[name] = pd.concat(
+                [table.assign(state=state) for state, table in states.items()], ignore_index=True
+            )
+        return Made(made, None, _facts(run, self.images, zero))
+
+
+def _facts(run: Run, images: int, zero: Sequence[str]) -> dict[str, object]:
+    facts = {name: run.facts[name] for name in ("accuracy", "parameters", "data")}
+    return facts | {"images": images, "drawn_as_zero": ", ".join(zero)}

@@ -161,13 +161,14 @@ def learned_claims(parts: pd.DataFrame) -> pd.DataFrame:
     """Claims of the paper judged on what these networks have, and again on what is learned of it.
 
     A row each; `as measured`: on trained networks, `learned`: on trained minus untrained, both
-    corrected for chance.
+    corrected for chance. Of families on the networks that are trained alike, where there are.
     """
+    families = "alike" if "alike" in set(parts["sort"]) else "compared"
     asked = {
         "4.3a": ("tasks", claim_4_3a),
         "4.4a": ("augmentations", claim_4_4a),
-        "4.6a": ("compared", claim_4_6a),
-        "4.6c": ("compared", claim_4_6c),
+        "4.6a": (families, claim_4_6a),
+        "4.6c": (families, claim_4_6c),
     }
     rows = []
     for name, (sort, claim) in asked.items():
@@ -231,9 +232,9 @@ def learned_table(parts: pd.DataFrame, sort: str) -> pd.DataFrame:
     """
     rows = parts.assign(value=values_of(parts, CORRECTED, ["network", "run", "state"]).values)
     rows = rows[rows["sort"] == sort]
-    group = {"tasks": "task", "augmentations": "augment", "compared": "network"}[sort]
+    group = {"tasks": "task", "augmentations": "augment"}.get(sort, "network")
     keys = [group, "family", "transforms", "kind", "part"]
-    keys += [] if sort == "compared" else ["seed"]
+    keys += [] if group == "network" else ["seed"]
     wide = rows.pivot_table(index=keys, columns="state", values="value").reset_index()
     about = {"tasks": ["rotation"], "augmentations": ["shift"]}.get(sort, list(SORTS))
     wide = wide[wide["transforms"].isin(about)]

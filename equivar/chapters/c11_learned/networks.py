@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from equivar.chapters import c03_accuracy, c04_tasks, c05_augmentations, c06_capacity
-from equivar.chapters.c11_learned.along import Along
+from equivar.chapters.c11_learned.along import Along, Beside
 from equivar.chapters.c11_learned.parameters import Parameters
 from equivar.names import title_of
 from equivar.runs import Measurement, Stored
@@ -44,6 +44,22 @@ def compared(p: Parameters) -> list[Stored]:
             one = replace(one, experiment=one.experiment, groups=groups)
             found += _with_twins(one, p.compared_twins)
     return found
+
+
+def alike(p: Parameters) -> list[Stored]:
+    """The networks that chapter 07 trains alike, beside their own beginning."""
+    if p.alike is None:
+        return []
+    every = c03_accuracy.runs(p.alike)[: len(p.alike.networks)]
+    return [
+        Beside(
+            base=one,
+            images=one.images,
+            # the name may be that of a network with weights of others
+            groups={**_groups(f"{row.name}, alike", row.family, "alike"), "run": ""},
+        )
+        for row, one in zip(p.alike.networks, every, strict=True)
+    ]
 
 
 def _with_twins(one: Measurement, seeds: Sequence[int]) -> list[Measurement]:
