@@ -42,6 +42,7 @@ TAKEN = {  # parameters of another chapter, or its networks, that a chapter take
     "tasks": "04",
     "augmentations": "05",
     "capacity": "06",
+    "alike": "07",
 }
 TRAINING = (*Schedule.model_fields, "train_data", "train_images", "augment")
 MADE_WITH = ("network", "data", "epochs", "seeds", "images")
@@ -96,7 +97,9 @@ def scale(values):
 
 def taken(values):
     """What a chapter takes from others, in words: [] where it takes nothing."""
-    chapters = sorted({number for name, number in TAKEN.items() if _nested(values.get(name))})
+    own = ("alike",) if "networks" in values else ()  # of chapter 07 itself
+    names = [name for name in TAKEN if name not in own and _nested(values.get(name))]
+    chapters = sorted({TAKEN[name] for name in names})
     plural = "s" if len(chapters) > 1 else ""
     return [f"networks of chapter{plural} {', '.join(chapters)}"] if chapters else []
 

@@ -115,10 +115,10 @@ class Training:
             snapshots=work / SNAPSHOTS, seed=self.seed, **self.recipe,
         )  # fmt: skip
         tables = self.tables(model, test)
-        train_accuracy = training.accuracy(model, data)
+        accuracy, train_accuracy = (training.accuracy(model, one) for one in (test, data))
         model.cpu()
         facts = {
-            "accuracy": history["validation_accuracy"].iloc[-1],
+            "accuracy": accuracy,
             "train_accuracy": train_accuracy,  # on the training images as they are, not augmented
             "images_per_second": round(history["images_per_second"].median()),
             "parameters": networks.parameter_count(model),

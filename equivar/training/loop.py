@@ -55,7 +55,8 @@ def train(
     """Train `model` in place with cross entropy, as `Recipe(**recipe)` says; one row per epoch.
 
     Columns: epoch (from 1), loss and accuracy (means over the augmented batches while the model was
-    trained on them), images_per_second, and validation_accuracy with `validation`.
+    trained on them), images_per_second, and, with `validation`, validation_accuracy in the
+    precision of the training.
 
     precision: "auto" (bfloat16 autocast where `fast_bfloat16`), "bfloat16" or "float32". device:
     where to train; None is the device of the model. The model stays there, in eval mode.
@@ -90,8 +91,9 @@ def train(
             bar.set_description(f"epoch {len(done.rows) + 1}/{plan.epochs}")
             batches = _batches(*resident, classes, data, plan, done, layout)
             _train_epoch(model, batches, optimizer, plan, done, bar, precision, keeper)
-            more = {} if validation is None else {
-                "validation_accuracy": accuracy(model, validation)}  # fmt: skip
+            more = {}
+            if validation is not None:
+                more["validation_accuracy"] = accuracy(model, validation, precision=precision)
             done.end_epoch(**more)
             # before the checkpoint: a run that is stopped between the two writes the snapshot again
             if len(done.rows) in wanted:
@@ -101,11 +103,13 @@ def train(
     return pd.DataFrame(done.rows)
 
 
-def accuracy(model: nn.Module, data: ImageData, batch_size: int = 500) -> float:
+def accuracy(
+    model: nn.Module, data: ImageData, batch_size: int = 500, precision: str = "float32"
+) -> float:
     """The share of images that `model` puts into their class, 0 to 1.
 
-    The model runs in eval mode and float32; its mode is restored. Raises ValueError as `train`
-    does.
+    The model runs in eval mode; its mode is restored. precision: as in `train`. Raises ValueError
+    as `train` does.
     """
     device = next(model.parameters()).device
     _check_fit(model, data, device)
@@ -114,7 +118,8 @@ def accuracy(model: nn.Module, data: ImageData, batch_size: int = 500) -> float:
         for start in range(0, len(data), batch_size):
             chosen = slice(start, start + batch_size)
             batch = normalise(data.images[chosen].to(device), data.mean, data.std)
-            answers = model(batch).argmax(1)  # (B,)
+            with _autocast(device, precision):
+                answers = model(batch).argmax(1)  # (B,)
             correct += int((answers == data.labels[chosen].to(device)).sum())
     return correct / len(data)
 

@@ -125,7 +125,7 @@ def test_a_run_that_fails_to_be_measured_again_stays_as_it_was(finished, tmp_pat
         raise RuntimeError("out of luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(one), "_tables", fail)
+        patch.setattr(type(one), "tables", fail)
         with pytest.raises(RuntimeError, match="out of luck"):
             store.measure_again(one)
     pd.testing.assert_frame_equal(store.find(one.spec).table("scores"), before)
