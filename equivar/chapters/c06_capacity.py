@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from equivar.chapters.c05_augmentations import Shifts, beside_reported, under_shifts
-from equivar.figures import Words, by_part, means_by_part, number
+from equivar.figures import LABELS, Words, by_part, means_by_part, number
 from equivar.names import BEFORE_POOLING, amount_of
 from equivar.runs import Results, Store, Training, run_all
 from equivar.runs.parameters import Count
@@ -85,13 +85,21 @@ def tables(p: Parameters, store: Store | None = None) -> Results:
 
 
 def learned(found: Results) -> Words:
-    """How much better the widest networks recognise test images than the narrowest."""
-    mean = found.summary.groupby("widening")["accuracy"].mean().sort_index()
-    (narrow, low), (wide, high) = mean.iloc[[0, -1]].items()
-    return Words(
-        f"On average a network of width {narrow} recognises {number(low)} of the test images and "
-        f"one of width {wide} {number(high)}."
-    )
+    """How many images the narrowest and the widest networks recognise, new ones and their own."""
+    columns = [name for name in ("accuracy", "train_accuracy") if name in found.summary]
+    mean = found.summary.groupby("widening")[columns].mean().sort_index()
+    narrow, wide = mean.index[[0, -1]]
+    told = [
+        f"On average a network of width {narrow} recognises "
+        f"{number(mean.loc[narrow, 'accuracy'])} of the test images and one of width {wide} "
+        f"{number(mean.loc[wide, 'accuracy'])}."
+    ]
+    if "train_accuracy" in mean:
+        own = mean["train_accuracy"]
+        told.append(
+            f"Of the images that they were trained on it is {own[narrow]:.3f} and {own[wide]:.3f}."
+        )
+    return Words(" ".join(told))
 
 
 def seen(found: Results) -> Words:
@@ -134,9 +142,13 @@ def meaning(found: Results, p: Parameters) -> Words:
     told = f"In these networks {WIDTH_MATTERS[worded]}."
     if fair != worded:
         told += f" Corrected for chance, {WIDTH_MATTERS[fair]}."
+    names = [LABELS[name] for name in p.augment]
+    augmented = f"with {' and '.join(names)}" if names else "without augmentation"
+    seen = f"{p.train_images:,}" if p.train_images else "all training"
     return Words(
-        f"{told} These are WRN-{p.depth}, trained for {p.epochs} epochs; the paper's are "
-        f"{PAPER['network'].partition(' ')[0]}, trained for {PAPER['epochs']}."
+        f"{told} These are WRN-{p.depth}, trained on {seen} images for {p.epochs} epochs, "
+        f"{augmented}; the paper's are {PAPER['network'].partition(' ')[0]}, trained on all images "
+        f"for {PAPER['epochs']} epochs."
     )
 
 

@@ -37,11 +37,14 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
 
     Contradicted where one turns into its opposite, inconclusive where one changes otherwise. The
     effect is the share that stays. The reason tells apart what was settled and what was open, as an
-    open verdict that stays open says little.
+    open verdict that stays open says little; where all are open both ways, nothing is judged.
     """
     judged = {name: pair for name, pair in pairs.items() if "not judged" not in pair}
     if not judged:
         return Verdict(claim, nan, nan, nan, "not judged", f"No claim has two verdicts {where}.")
+    if not {verdict for pair in judged.values() for verdict in pair} & {*SETTLED}:
+        reason = f"None of the {len(judged)} claims is settled, so none can change {where}."
+        return Verdict(claim, nan, nan, nan, "not judged", reason)
     turned = [name for name, (one, other) in judged.items() if OPPOSITE.get(one) == other]
     changed = [name for name, (one, other) in judged.items() if one != other]
     share = 1 - len(changed) / len(judged)

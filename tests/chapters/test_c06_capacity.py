@@ -33,9 +33,12 @@ def test_what_is_said_of_width_is_in_the_table(small_runs):
     assert f"the late part changes by {mean[2] - mean[1]:+z.2f}" in told
     accuracy = found.summary.groupby("widening")["accuracy"].mean()
     assert f"{accuracy[1]:.2f} of the test images" in c06_capacity.learned(found)
+    own = found.summary.set_index("widening")["train_accuracy"]
+    assert f"trained on it is {own[1]:.3f} and {own[2]:.3f}" in c06_capacity.learned(found)
     shifted = late.groupby(["transform", "widening"])["score"].mean().unstack().loc["shift-4"]
     assert f"late {late[late['transform'] == 'shift-1']['score'].mean():.2f} and" in (
         c06_capacity.by_length(found)
     )
     assert shifted.notna().all()
-    assert "too few runs to tell" in c06_capacity.meaning(found, p)
+    meaning = c06_capacity.meaning(found, p)
+    assert "too few runs to tell" in meaning and "with random crops; the paper's" in meaning

@@ -75,6 +75,7 @@ def test_the_bootstrap_interval_holds_the_mean():
         ({"a": ("supported", "negligible")}, "inconclusive"),
         ({"a": ("negligible", "negligible")}, "supported"),
         ({"a": ("not judged", "supported")}, "not judged"),
+        ({"a": ("inconclusive", "inconclusive")}, "not judged"),
     ],
 )
 def test_verdicts_that_are_kept(pairs, verdict):
