@@ -1,10 +1,8 @@
 """The measure: a model, images and transformations in, a tidy table out (section 3)."""
 
 import json
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 
 import pandas as pd
@@ -12,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from equivar.features import Layers, Tokens, default_layers, depth_parts, in_eval_mode
+from equivar.features import Layers, Tokens, default_layers, depth_parts
 from equivar.measure.comparison import CHOICES, Options, Transform
 from equivar.measure.correction import Result
 from equivar.measure.images import check_images, count_images
+from equivar.measure.model import original, ready, warn_of_batch_statistics
 from equivar.measure.session import LEAST_IMAGES, Limits, Session
 from equivar.measure.summary import REPLICATES, store_replicates, summarise
 from equivar.names import BEFORE_POOLING, WITHOUT_CELLS
@@ -211,7 +210,7 @@ def run_session(
     """
     _check_options(options, batch_size, max_memory)
     check_images(images)
-    _warn_of_batch_statistics(model)
+    warn_of_batch_statistics(model)
     total = count_images(images)
     passes = 2 if options.common == "remove" else 1
     told = {name: part for name, part in named.items() if isinstance(part, Tokens)}
@@ -272,11 +271,6 @@ def _left_out(results: Results, names: list[str]) -> dict[str, float]:
             if result.left_out > 0:
                 shares[names[i]] = max(shares.get(names[i], 0.0), round(result.left_out, 3))
     return shares
-
-
-def original(model: nn.Module) -> nn.Module:
-    """The module that `torch.compile` was given: hooks would make it compile all anew."""
-    return getattr(model, "_orig_mod", model)
 
 
 def named_layers(model: nn.Module, layers) -> dict[str, str | Tokens | None]:
@@ -343,66 +337,6 @@ def check_transforms(transforms) -> list[Transform]:
     if len(set(transforms)) < len(transforms):
         raise ValueError(f"a transformation is given twice: {[t.name for t in transforms]}")
     return transforms
-
-
-@contextmanager
-def ready(model: nn.Module, device: torch.device | str | None):
-    """The model ready for passes: as written, in eval mode, on the device, without gradients.
-
-    Yields the device and the precision of its weights. Everything is restored afterwards.
-    """
-    with (
-        torch.inference_mode(False),  # what is made here is written to, whoever calls
-        torch.no_grad(),
-        _as_written(),
-        _evaluating(model, device) as place,
-    ):
-        yield place
-
-
-def _as_written():
-    """Compiled modules run uncompiled inside: else the hooks in them would be compiled too."""
-    if "torch._dynamo" in sys.modules:  # importing it takes a second, compiling imports it
-        return torch.compiler.set_stance("force_eager")
-    return nullcontext()
-
-
-@contextmanager
-def _evaluating(model: nn.Module, device):
-    """The model in eval mode on the device, in full precision; everything restored afterwards."""
-    tensors = [*model.parameters(), *model.buffers()]
-    home = tensors[0].device if tensors else torch.device("cpu")
-    place = torch.device(device) if device is not None else home
-    dtype = next((x.dtype for x in tensors if x.is_floating_point()), None)
-    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    tf32 = [backend.allow_tf32 for backend in backends]
-    with in_eval_mode(model):
-        try:
-            if place != home:
-                model.to(place)
-            for backend in backends:
-                backend.allow_tf32 = False  # its 10 bits of mantissa would show in the scores
-            yield place, dtype
-        finally:
-            for backend, allowed in zip(backends, tf32, strict=True):
-                backend.allow_tf32 = allowed
-            if place != home:
-                model.to(home)
-
-
-def _warn_of_batch_statistics(model: nn.Module) -> None:
-    """Say it once where batch norm has no running statistics: scores then depend on the batch."""
-    found = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
-    ]
-    if found:
-        warnings.warn(
-            f"{len(found)} batch norms ({', '.join(found[:3])}) have no running statistics and "
-            "take those of each batch: scores depend on batch_size and on the order of the images",
-            stacklevel=4,
-        )
 
 
 def _provenance(model: nn.Module, options: Options) -> dict:

@@ -10,9 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from equivar.measure import named_layers, original, parts_of, run_session
+from equivar.measure import named_layers, parts_of, run_session
 from equivar.measure.comparison import Options
 from equivar.measure.images import count_images
+from equivar.measure.model import original
 from equivar.measure.session import Session
 from equivar.names import WITHOUT_CELLS
 from equivar.orbits.layer import TURNS, LayerScores, layer_cycles

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from equivar.features import Layers, Tokens
-from equivar.measure import named_layers, original, parts_of, ready, run_session
+from equivar.measure import named_layers, parts_of, run_session
 from equivar.measure.comparison import Options
 from equivar.measure.images import count_images
+from equivar.measure.model import original, ready
 from equivar.measure.session import Session
 from equivar.names import WITHOUT_CELLS
 from equivar.priors.choosing import Chosen, choose

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from equivar.features import Tokens
-from equivar.measure import check_transforms, named_layers, original, parts_of, run_session
+from equivar.measure import check_transforms, named_layers, parts_of, run_session
 from equivar.measure.comparison import Options, Transform
+from equivar.measure.model import original
 from equivar.names import sort_of, unknown_name
 from equivar.rulers.about import CORRELATION, RULERS, Ruler, corrected
 from equivar.rulers.cca import cca
