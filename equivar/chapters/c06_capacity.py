@@ -136,6 +136,29 @@ def by_length(found: Results) -> Words:
     )
 
 
+def by_whole_cells(found: Results) -> Words:
+    """Shifts by whole cells of a map beside the others, in the narrowest and the widest networks.
+
+    Of layers whose cells are more than a pixel apart, before pooling.
+    """
+    rows = found.scores[found.scores["kind"] == "equivariance"]
+    rows = rows[rows["part"].isin(BEFORE_POOLING) & (rows["stride"] > 1)]
+    whole = rows["transform"].map(amount_of) % rows["stride"] == 0
+    table = rows.assign(whole=whole).groupby(["whole", "widening"])["score"].mean().unstack()
+    if len(table) < 2:
+        return Words("All shifts here move the maps of such layers by whole cells, or none does.")
+    narrow, wide = table.columns.min(), table.columns.max()
+    ends = {
+        whole: f"{number(table.loc[whole, narrow])} at width {narrow} and "
+        f"{number(table.loc[whole, wide])} at width {wide}"
+        for whole in (True, False)
+    }
+    return Words(
+        f"In layers with a stride, equivariance to shifts by whole cells is {ends[True]}; to the "
+        f"other shifts it is {ends[False]}."
+    )
+
+
 def meaning(found: Results, p: Parameters) -> Words:
     """What the runs say of width, and how far they are from those of the paper."""
     worded, fair = (claims(found, p, corrected)[0].verdict for corrected in (False, True))

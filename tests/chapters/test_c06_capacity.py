@@ -40,5 +40,11 @@ def test_what_is_said_of_width_is_in_the_table(small_runs):
         c06_capacity.by_length(found)
     )
     assert shifted.notna().all()
+    before = "part in ('early', 'middle', 'late')"
+    strided = found.scores.query(f"kind == 'equivariance' and stride > 1 and {before}")
+    whole = strided["transform"].str.removeprefix("shift-").astype(int) % strided["stride"] == 0
+    mean = strided[whole].groupby("widening")["score"].mean()
+    told = f"whole cells is {mean[1]:.2f} at width 1 and {mean[2]:.2f} at width 2"
+    assert told in c06_capacity.by_whole_cells(found)
     meaning = c06_capacity.meaning(found, p)
     assert "too few runs to tell" in meaning and "with random crops; the paper's" in meaning
