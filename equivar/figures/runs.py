@@ -16,6 +16,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import offset_copy
 from scipy import stats
 
@@ -211,6 +212,7 @@ def training_curves(history: pd.DataFrame, group: str) -> Figure:
             sns.lineplot(runs, x="epoch", y=column, color=COLOURS[name], label=LABELS[name],
                          legend=False, ax=ax, **drawn)  # fmt: skip
         ax.set(ylabel=words)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if history["loss"].max() > 10 * history["loss"].min():
         axes[0].set_yscale("log")
     shared_legend(fig, axes[0], ncols=5)
