@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from equivar.figures import COLOURS, LABELS, WIDTH, end_labels, first_to_last, shared_legend
 from equivar.names import PARTS, SORTS, WITHOUT_CELLS
-from equivar.verdicts import count_words
+from equivar.verdicts import FAMILIES, count_words
 
 LONG = 14  # letters of a title that touches the next one
 GAIN, LOSS, BEFORE = "#4DAF6E", "#E69F00", "#8c8c8c"  # what training adds, takes, begins with
@@ -69,6 +69,7 @@ def learned_by_part(changed: pd.DataFrame, sort: str) -> Figure:
     changed: rows of `changes`; sort: "shift" or "rotation".
     """
     rows = changed[(changed["transforms"] == sort) & (changed["kind"] == "equivariance")]
+    rows = rows.sort_values("family", key=lambda of: of.map([*FAMILIES].index), kind="stable")
     names = list(dict.fromkeys(rows["network"]))
     fig, axes = plt.subplots(
         1, len(PARTS), figsize=(WIDTH, 0.9 + 0.19 * len(names)), sharey=True, sharex=True

@@ -186,8 +186,13 @@ def meaning(parts: pd.DataFrame) -> Words:
         of = rows[(rows["family"] == "cnn") & (rows["transforms"] == sort)]
         means = of[["untrained", "trained"]].mean()
         told.append(f"{number(1 - means['untrained'] / means['trained'])} of {words} equivariance")
-    change = rows[rows["transforms"] == "rotation"].groupby("part")["change"].mean()
-    gains = ", ".join(f"{change[part]:+z.2f}" for part in BEFORE_POOLING)
+    turned = rows[rows["transforms"] == "rotation"]
+    change = turned.groupby("part")["change"].mean()
+    gains = _by_part(change)
+    families = "; ".join(
+        f"{FAMILIES[family]} {_by_part(of.groupby('part')['change'].mean())}"
+        for family, of in turned.groupby("family", sort=False)
+    )
     why = ""
     if (change > 0).all() and change.idxmax() != "early":
         why = f": it is larger in every part, and the {change.idxmax()} part gains most"
@@ -196,8 +201,12 @@ def meaning(parts: pd.DataFrame) -> Words:
         f"parts and corrected for chance, {' and '.join(told)} is learned, and the rest is there "
         "before the first step. B8 asks for two things, that training adds rotation equivariance "
         "in each part and that it adds most in the early one. In the mean over all networks it "
-        f"changes the early, middle and late part by {gains}{why}."
+        f"changes the early, middle and late part by {gains}{why}. By family it is: {families}."
     )
+
+
+def _by_part(values: pd.Series) -> str:
+    return ", ".join(f"{values[part]:+z.2f}" for part in BEFORE_POOLING)
 
 
 def drawn_as_zero(summary: pd.DataFrame) -> Words:
