@@ -216,8 +216,11 @@ def readme_table(root):
         return "No results are committed.\n"
     text, found = "", best(ledger)
     for title, claim, words in HEADLINES:
-        row = found.get(claim, {}).get("worded")
+        ways = found.get(claim, {})
+        row, fair = (ways.get(way) for way in WAYS)
         said = f" {row.reason}" if row else ""
+        if row and fair and fair.verdict != row.verdict:
+            said += f" Corrected for chance the claim is {fair.verdict}."
         text += f"- **{title}.** {words} {HERE[row.verdict if row else 'not judged']}{said}\n"
     heads = [f"{name}, {WAYS[way]}" for name in ledger for way in WAYS]
     lines = [["", "claim", *heads], ["---"] * (2 + len(heads))]
