@@ -97,11 +97,16 @@ def scale(values):
 
 def taken(values):
     """What a chapter takes from others, in words: [] where it takes nothing."""
-    own = ("alike",) if "networks" in values else ()  # of chapter 07 itself
+    own = ("alike",) if _has_own(values) else ()
     names = [name for name in TAKEN if name not in own and _nested(values.get(name))]
     chapters = sorted({TAKEN[name] for name in names})
     plural = "s" if len(chapters) > 1 else ""
     return [f"networks of chapter{plural} {', '.join(chapters)}"] if chapters else []
+
+
+def _has_own(values):
+    """Whether networks that are trained alike are the chapter's own, as in chapter 07."""
+    return "networks" in values
 
 
 def _nested(value):
@@ -144,7 +149,7 @@ def made_with(values):
         mine["network"] = in_words(values["residual"])
     mine.setdefault("network", "the same")  # it is no parameter
     mine["network"] = "; ".join([mine["network"], *taken(values)])
-    if values.get("alike"):
+    if values.get("alike") and _has_own(values):
         of = values["alike"]
         more = {"network": f"{len(of['networks'])} networks", "data": of["data"]}
         more |= {name: f"{of[name]}" for name in ("epochs", "images")}

@@ -1,6 +1,8 @@
 """What a chapter's page has around the chapter: its runs, and the numbers below its figures."""
 
 import chapter_pages
+import generated
+from places import ROOT
 from schedules import values_of
 
 from equivar.figures.numbers import MIME
@@ -47,3 +49,11 @@ def test_the_runs_of_a_chapter_are_told_with_folder_and_commit():
 def test_a_chapter_of_another_project_has_no_runs_here():
     assert chapter_pages.runs_of("04-mine", {}) == []
     assert chapter_pages.made_by("04-mine", []) == ""
+
+
+def test_the_table_of_profiles_counts_networks_trained_alike_where_they_belong():
+    text = generated.scales(ROOT)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    networks = {row[0]: row[-1] for row in rows if row[1] == "network"}
+    assert "trained alike: " in networks["07-architectures"]
+    assert "networks of chapters 03, 04, 05, 06, 07" in networks["11-learned"]
