@@ -29,7 +29,7 @@ from equivar.figures.style import (
     signed_image,
     style,
 )
-from equivar.figures.words import Words, by_part, means_by_part, number
+from equivar.figures.words import Words, by_part, means_by_part, number, signed
 
 __all__ = [
     "CHANCE",
@@ -57,6 +57,7 @@ __all__ = [
     "shared_legend",
     "shift_changes",
     "shift_scores",
+    "signed",
     "signed_image",
     "spread",
     "style",

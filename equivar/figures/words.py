@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import pandas as pd
 
-from equivar.names import PARTS
+from equivar.names import BEFORE_POOLING, PARTS
 
 
 class Words(str):
@@ -27,6 +27,16 @@ def number(value: float, digits: int = 2) -> str:
     ('0.42', '0.00')
     """
     return f"{value:z.{digits}f}"
+
+
+def signed(row: pd.Series) -> str:
+    """Differences of the parts before pooling, as far as they are there.
+
+    >>> import pandas as pd
+    >>> signed(pd.Series({"early": 0.1, "late": -0.004}))
+    '+0.10, +0.00'
+    """
+    return ", ".join(f"{row[part]:+z.2f}" for part in BEFORE_POOLING if part in row)
 
 
 def means_by_part(

@@ -42,7 +42,7 @@ def kept(claim: str, pairs: dict[str, tuple[str, str]], where: str) -> Verdict:
     judged = {name: pair for name, pair in pairs.items() if "not judged" not in pair}
     if not judged:
         return Verdict(claim, nan, nan, nan, "not judged", f"No claim has two verdicts {where}.")
-    if not {verdict for pair in judged.values() for verdict in pair} & {*SETTLED}:
+    if not any(verdict in SETTLED for pair in judged.values() for verdict in pair):
         reason = f"None of the {len(judged)} claims is settled, so none can change {where}."
         return Verdict(claim, nan, nan, nan, "not judged", reason)
     turned = [name for name, (one, other) in judged.items() if OPPOSITE.get(one) == other]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from equivar.chapters.c03_accuracy import Compared
 from equivar.chapters.c07_architectures.pictures import before_pooling, by_depth
-from equivar.figures import Words, by_part, means_by_part, number
-from equivar.names import BEFORE_POOLING, SORTS
+from equivar.figures import Words, by_part, means_by_part, number, signed
+from equivar.names import SORTS
 from equivar.verdicts import FAMILIES, Verdict
 
 OF_FAMILIES = {  # claims in a few words
@@ -44,8 +44,8 @@ def beside_cnns(found: Compared) -> Words:
         for family in [one for one in FAMILIES if {one, "cnn"} <= {*means.index} and one != "cnn"]:
             apart, corrected = (t.loc[family] - t.loc["cnn"] for t in (means, fair))
             told.append(
-                f"for {words}, {names[family]} minus the mean of the CNNs is {_signed(apart)} in "
-                f"the early, middle and late part, and {_signed(corrected)} corrected for chance"
+                f"for {words}, {names[family]} minus the mean of the CNNs is {signed(apart)} in "
+                f"the early, middle and late part, and {signed(corrected)} corrected for chance"
             )
     return Words(". ".join(one[:1].upper() + one[1:] for one in told) + ".")
 
@@ -70,10 +70,6 @@ def _names(table: pd.DataFrame) -> dict[str, str]:
     """The words for each family: the name of its only network, or the family's."""
     names = table.groupby("family")["network"].unique()
     return {f: of[0] if len(of) == 1 else FAMILIES[f] for f, of in names.items()}
-
-
-def _signed(row: pd.Series) -> str:
-    return ", ".join(f"{row[part]:+z.2f}" for part in BEFORE_POOLING if part in row)
 
 
 def meaning(worded: Sequence[Verdict], corrected: Sequence[Verdict]) -> Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from equivar.chapters import c03_accuracy, c04_tasks, c05_augmentations, c06_capacity
@@ -11,6 +11,7 @@ from equivar.chapters.c11_learned.parameters import Parameters
 from equivar.names import title_of
 from equivar.runs import Measurement, Stored
 from equivar.runs.measured import Pretrained
+from equivar.runs.parameters import NetworkRow
 from equivar.runs.trained import Training
 
 
@@ -35,8 +36,7 @@ def residual(p: Parameters) -> list[Stored]:
 def compared(p: Parameters) -> list[Stored]:
     """The networks of chapter 03: the runs of that chapter, and their twins."""
     found = []
-    every = c03_accuracy.runs(p.compared)[: len(p.compared.networks)]
-    for row, one in zip(p.compared.networks, every, strict=True):
+    for row, one in _by_row(p.compared):
         groups = _groups(row.name, row.family, "compared")
         if isinstance(one, Training):
             found.append(_along(p, one, groups, "", between=False))
@@ -50,7 +50,6 @@ def alike(p: Parameters) -> list[Stored]:
     """The networks that chapter 07 trains alike, beside their own beginning."""
     if p.alike is None:
         return []
-    every = c03_accuracy.runs(p.alike)[: len(p.alike.networks)]
     return [
         Beside(
             base=one,
@@ -58,8 +57,13 @@ def alike(p: Parameters) -> list[Stored]:
             # the name may be that of a network with weights of others
             groups={**_groups(f"{row.name}, alike", row.family, "alike"), "run": ""},
         )
-        for row, one in zip(p.alike.networks, every, strict=True)
+        for row, one in _by_row(p.alike)
     ]
+
+
+def _by_row(p: c03_accuracy.Parameters) -> Iterator[tuple[NetworkRow, Training | Measurement]]:
+    """Each row of a table of networks with its run; without those on fewer images."""
+    return zip(p.networks, c03_accuracy.runs(p)[: len(p.networks)], strict=True)
 
 
 def _with_twins(one: Measurement, seeds: Sequence[int]) -> list[Measurement]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from equivar.chapters.c04_tasks import TASKS
 from equivar.chapters.c11_learned.changes import changes, done, learned_table, tenth
-from equivar.figures import LABELS, Words, number
+from equivar.figures import LABELS, Words, number, signed
 from equivar.names import BEFORE_POOLING, SORTS
 from equivar.verdicts import CORRECTED, FAMILIES, count_words
 from equivar.verdicts.corrected import values_of
@@ -188,9 +188,9 @@ def meaning(parts: pd.DataFrame) -> Words:
         told.append(f"{number(1 - means['untrained'] / means['trained'])} of {words} equivariance")
     turned = rows[rows["transforms"] == "rotation"]
     change = turned.groupby("part")["change"].mean()
-    gains = _by_part(change)
+    gains = signed(change)
     families = "; ".join(
-        f"{FAMILIES[family]} {_by_part(of.groupby('part')['change'].mean())}"
+        f"{FAMILIES[family]} {signed(of.groupby('part')['change'].mean())}"
         for family, of in turned.groupby("family", sort=False)
     )
     why = ""
@@ -203,10 +203,6 @@ def meaning(parts: pd.DataFrame) -> Words:
         "in each part and that it adds most in the early one. In the mean over all networks it "
         f"changes the early, middle and late part by {gains}{why}. By family it is: {families}."
     )
-
-
-def _by_part(values: pd.Series) -> str:
-    return ", ".join(f"{values[part]:+z.2f}" for part in BEFORE_POOLING)
 
 
 def drawn_as_zero(summary: pd.DataFrame) -> Words:
