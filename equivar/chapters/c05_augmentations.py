@@ -252,15 +252,30 @@ def pictures_seen(p: Parameters) -> Words:
 
 def training_seen(found: Results) -> Words:
     """How well the networks have learned, with their accuracies."""
-    means = found.summary.groupby("augment", sort=False)["accuracy"].mean()
+    grouped = found.summary.groupby("augment", sort=False)
     epochs = int(found.history["epoch"].max())
-    return Words(
-        f"After {count_words(epochs, 'epoch')} accuracy on test images is {number(means.min(), 3)} "
-        f"(with {AUGMENTATIONS.get(means.idxmin(), means.idxmin())}) to {number(means.max(), 3)} "
-        f"(with {AUGMENTATIONS.get(means.idxmax(), means.idxmax())}). The losses can not be "
-        "compared: each is on images augmented in its own way, and the mixed classes of CutMix "
-        "keep it high. The paper trains for 200 epochs."
+    words = (
+        f"After {count_words(epochs, 'epoch')} accuracy on test images is "
+        f"{_from_to(grouped['accuracy'].mean())}."
     )
+    if "train_accuracy" in found.summary:
+        words += (
+            " On the images that the networks were trained on, not augmented, it is "
+            f"{_from_to(grouped['train_accuracy'].mean())}."
+        )
+    return Words(
+        f"{words} The losses can not be compared: each is on images augmented in its own way, and "
+        "the mixed classes of CutMix keep it high. The paper trains for 200 epochs."
+    )
+
+
+def _from_to(means: pd.Series) -> str:
+    """The lowest and the highest of some accuracies, each with its augmentation."""
+    low, high = (
+        f"{number(means[name], 3)} (with {AUGMENTATIONS.get(name, name)})"
+        for name in (means.idxmin(), means.idxmax())
+    )
+    return f"{low} to {high}"
 
 
 def seen(found: Results) -> Words:

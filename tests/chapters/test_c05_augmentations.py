@@ -61,10 +61,12 @@ def test_sentences_tell_what_an_augmentation_changes(found):
     parts = ("early", "middle", "late", "pool", "final")
     assert f"random crops {', '.join(f'{change[part]:+z.2f}' for part in parts)}." in said
     assert "CutMix" not in said
-    accuracy = found.summary.groupby("augment")["accuracy"].mean()
-    assert f"After one epoch accuracy on test images is {accuracy.min():.3f}" in (
-        c05_augmentations.training_seen(found)
-    )
+    said = c05_augmentations.training_seen(found)
+    mean = found.summary.groupby("augment")[["accuracy", "train_accuracy"]].mean()
+    new, own = mean["accuracy"], mean["train_accuracy"]
+    assert f"After one epoch accuracy on test images is {new.min():.3f}" in said
+    assert f"trained on, not augmented, it is {own.min():.3f}" in said
+    assert f"to {own.max():.3f} (with {c05_augmentations.AUGMENTATIONS[own.idxmax()]})." in said
 
 
 def test_the_last_words_tell_every_verdict_and_the_late_part(found):
