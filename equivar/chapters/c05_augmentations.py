@@ -50,6 +50,7 @@ AUGMENTATIONS = {
 }
 SAID = {part: f"in the {part} part" for part in PARTS} | {"pool": "after pooling"}
 RAISED = ("middle", "late", "final")  # the parts that crops and RandAugment raise
+SAME_FIT = 0.02  # accuracies on training images that are nearer than this count as the same
 PAPER = {
     "network": "ResNet-44",
     "data": "CIFAR-10",
@@ -284,10 +285,7 @@ def seen(found: Results) -> Words:
     names = [f"{number(table.loc[_base(table), part])} {SAID[part]}" for part in table]
     words = f"With {AUGMENTATIONS[_base(table)]}, equivariance is {', '.join(names)}."
     change = (table - table.loc[_base(table)]).drop(index=_base(table))
-    told = [
-        f"{AUGMENTATIONS[name]} {', '.join(f'{value:+z.2f}' for value in row)}"
-        for name, row in change.iterrows()
-    ]
+    told = [f"{AUGMENTATIONS[name]} {_told(row)}" for name, row in change.iterrows()]
     if told:
         words += f" What each augmentation changes, in this order: {'; '.join(told)}."
     if "crop" in change.index:
@@ -323,11 +321,39 @@ def meaning(verdicts: Sequence[Verdict], corrected: Sequence[Verdict], found: Re
         "moved about learns features that move with the image, above all where strides have taken "
         f"that away. Changes of the late part: {told or 'none measured'}. Wherever the two scores "
         "are equal, what is learned is invariance in the sense of this book: a channel keeps its "
-        "role while its map moves. About CutMix the paper and this chapter need not agree. It "
-        f"makes the task harder, and after {epochs} a network may stand elsewhere than after the "
-        "paper's 200. With a few seeds an interval is also easily as wide as an effect of this "
-        "size. More seeds at the paper's schedule would settle it."
+        f"role while its map moves.{_fitting(found)} About CutMix the paper and this chapter need "
+        f"not agree. It makes the task harder, and after {epochs} a network may stand elsewhere "
+        "than after the paper's 200."
     )
+
+
+def _fitting(found: Results) -> str:
+    """What CutMix changes, which moves nothing, and whether crops add more at the same fit.
+
+    Empty without one of the three groups, or where runs have not kept their training accuracy.
+    """
+    table = means_by_part(found.scores, "augment").reindex(columns=list(RAISED))
+    if not {"none", "crop", "cutmix"} <= set(table.index) or "train_accuracy" not in found.summary:
+        return ""
+    none, crop, cutmix = (table.loc[name] for name in ("none", "crop", "cutmix"))
+    own = found.summary.groupby("augment")["train_accuracy"].mean()
+    words = (
+        " How well a network fits its images may matter too, beside what moves in them. CutMix "
+        f"moves nothing, and changes the middle, late and final parts by {_told(cutmix - none)}. "
+        "Of the images that they were trained on, networks recognise "
+        f"{number(own['none'], 3)} without augmentation, {number(own['cutmix'], 3)} with CutMix "
+        f"and {number(own['crop'], 3)} with random crops."
+    )
+    if abs(own["crop"] - own["cutmix"]) < SAME_FIT:
+        words += (
+            " With crops and with CutMix they fit equally well, so what crops add to CutMix in "
+            f"these parts, {_told(crop - cutmix)}, is probably not a matter of the fit."
+        )
+    return words
+
+
+def _told(changes: pd.Series) -> str:
+    return ", ".join(f"{value:+z.2f}" for value in changes)
 
 
 def zigzag(found: Results) -> Words:

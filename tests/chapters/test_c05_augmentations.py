@@ -62,7 +62,7 @@ def test_sentences_tell_what_an_augmentation_changes(found):
     assert f"random crops {', '.join(f'{change[part]:+z.2f}' for part in parts)}." in said
     assert "CutMix" not in said
     said = c05_augmentations.training_seen(found)
-    mean = found.summary.groupby("augment")[["accuracy", "train_accuracy"]].mean()
+    mean = found.summary.groupby("augment", sort=False)[["accuracy", "train_accuracy"]].mean()
     new, own = mean["accuracy"], mean["train_accuracy"]
     assert f"After one epoch accuracy on test images is {new.min():.3f}" in said
     assert f"trained on, not augmented, it is {own.min():.3f}" in said
@@ -75,6 +75,30 @@ def test_the_last_words_tell_every_verdict_and_the_late_part(found):
     said = c05_augmentations.meaning(worded, fair, found)
     assert all(one.claim in said for one in worded)
     assert "Changes of the late part: random crops " in said and "after one epoch" in said
+
+
+def test_the_last_words_compare_augmentations_under_which_networks_fit_equally_well():
+    rows = [
+        {"augment": augment, "kind": "equivariance", "part": part, "score": score}
+        for augment, score in {"none": 0.3, "crop": 0.6, "cutmix": 0.4}.items()
+        for part in ("middle", "late", "final")
+    ]
+    own = pd.Series({"none": 1.0, "crop": 0.9, "cutmix": 0.89}, name="train_accuracy")
+    tables = {
+        "scores": pd.DataFrame(rows),
+        "history": pd.DataFrame({"epoch": [1, 2]}),
+    }
+
+    def said(accuracies):
+        summary = accuracies.rename_axis("augment").reset_index()
+        return c05_augmentations.meaning([], [], Results(tables, summary))
+
+    fitted = said(own)
+    assert "parts by +0.10, +0.10, +0.10. Of the images" in fitted
+    assert "1.000 without augmentation, 0.890 with CutMix and 0.900 with random crops" in fitted
+    assert "add to CutMix in these parts, +0.20, +0.20, +0.20, is probably" in fitted
+    assert "add to CutMix" not in said(own.replace(0.9, 0.8))
+    assert "CutMix moves nothing" not in said(own.drop("cutmix").rename("accuracy"))
 
 
 def scores(values):
