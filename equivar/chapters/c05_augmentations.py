@@ -349,7 +349,7 @@ def _fitting(found: Results) -> str:
             " With crops and with CutMix they fit equally well, so what crops add to CutMix in "
             f"these parts, {_told(crop - cutmix)}, is probably not a matter of the fit."
         )
-    return words
+    return f"{words} [Chapter 11](11-learned.ipynb) follows such networks along training."
 
 
 def _told(changes: pd.Series) -> str:
