@@ -30,6 +30,7 @@ BADGES = {
 SCALE = {  # parameters that tell what a chapter was made from, and how they are said
     "data": "data {}",
     "train_data": "trained on {}",
+    "train_images": "{} training images",
     "images": "{} images",
     "network": "network {}",
     "networks": "{} networks",
@@ -145,6 +146,8 @@ def made_with(values):
         if value and words not in mine:
             count = len(value) if isinstance(value, list | dict) else 0
             mine.setdefault(words, f"{count}" if count and name == "seeds" else in_words(value))
+    if values.get("train_images") and not trained_elsewhere(values):  # 0 stands for all
+        mine["data"] = f"{mine['data']}, {values['train_images']} of its training images"
     if values.get("residual"):
         mine["network"] = in_words(values["residual"])
     mine.setdefault("network", "the same")  # it is no parameter

@@ -57,3 +57,14 @@ def test_the_table_of_profiles_counts_networks_trained_alike_where_they_belong()
     networks = {row[0]: row[-1] for row in rows if row[1] == "network"}
     assert "trained alike: " in networks["07-architectures"]
     assert "networks of chapters 03, 04, 05, 06, 07" in networks["11-learned"]
+
+
+def test_a_part_of_the_training_images_is_told_and_all_of_them_are_not():
+    values = {"profile": "mine", "data": "mnist", "epochs": 3, "train_images": 500}
+    assert chapter_pages.made_with(values)["data"] == "mnist, 500 of its training images"
+    assert " 500 training images" in chapter_pages.scale(values)
+    assert chapter_pages.made_with(values | {"train_images": 0})["data"] == "mnist"
+    assert "training images" not in chapter_pages.scale(values | {"train_images": 0})
+    elsewhere = values | {"network": "resnet44", "weights": "others"}
+    assert chapter_pages.made_with(elsewhere)["data"] == "mnist"
+    assert "training images" not in chapter_pages.scale(elsewhere)
