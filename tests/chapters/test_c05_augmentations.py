@@ -56,7 +56,7 @@ def test_sentences_tell_what_an_augmentation_changes(found):
     rows = found.scores[found.scores["kind"] == "equivariance"]
     means = rows.groupby(["part", "augment"])["score"].mean().unstack("part")
     change = means.loc["crop"] - means.loc["none"]
-    said = c05_augmentations.seen(found)
+    said = c05_augmentations.parts_seen(found)
     assert f"equivariance is {means.loc['none', 'early']:z.2f} in the early part" in said
     parts = ("early", "middle", "late", "pool", "final")
     assert f"random crops {', '.join(f'{change[part]:+z.2f}' for part in parts)}." in said
