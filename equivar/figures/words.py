@@ -29,14 +29,14 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:z.{digits}f}"
 
 
-def signed(row: pd.Series) -> str:
-    """Differences of the parts before pooling, as far as they are there.
+def signed(row: pd.Series, parts: Iterable[str] = BEFORE_POOLING) -> str:
+    """Differences of some parts, by default those before pooling, as far as they are there.
 
     >>> import pandas as pd
     >>> signed(pd.Series({"early": 0.1, "late": -0.004}))
     '+0.10, +0.00'
     """
-    return ", ".join(f"{row[part]:+z.2f}" for part in BEFORE_POOLING if part in row)
+    return ", ".join(f"{row[part]:+z.2f}" for part in parts if part in row)
 
 
 def means_by_part(

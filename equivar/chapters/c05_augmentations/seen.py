@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from equivar.figures import Words, means_by_part, number
+from equivar.figures import Words, means_by_part, number, signed
 from equivar.names import PARTS, amount_of
 from equivar.runs import Results
 from equivar.verdicts import Verdict, count_words, standing
@@ -54,10 +54,11 @@ def _from_to(means: pd.Series) -> str:
 def parts_seen(found: Results) -> Words:
     """What the figure by part shows, with its numbers."""
     table = means_by_part(found.scores, "augment")
-    names = [f"{number(table.loc[_base(table), part])} {SAID[part]}" for part in table]
-    words = f"With {AUGMENTATIONS[_base(table)]}, equivariance is {', '.join(names)}."
-    change = (table - table.loc[_base(table)]).drop(index=_base(table))
-    told = [f"{AUGMENTATIONS[name]} {_told(row)}" for name, row in change.iterrows()]
+    base = _base(table.index)
+    names = [f"{number(table.loc[base, part])} {SAID[part]}" for part in table]
+    words = f"With {AUGMENTATIONS[base]}, equivariance is {', '.join(names)}."
+    change = (table - table.loc[base]).drop(index=base)
+    told = [f"{AUGMENTATIONS[name]} {signed(row, PARTS)}" for name, row in change.iterrows()]
     if told:
         words += f" What each augmentation changes, in this order: {'; '.join(told)}."
     if "crop" in change.index:
@@ -77,15 +78,16 @@ def parts_seen(found: Results) -> Words:
     return Words(words)
 
 
-def _base(table: pd.DataFrame | pd.Series) -> str:
+def _base(names: Sequence[str]) -> str:
     """What others are compared with: no augmentation, or the first one where that is not there."""
-    return "none" if "none" in table.index else table.index[0]
+    return "none" if "none" in names else names[0]
 
 
 def meaning(verdicts: Sequence[Verdict], corrected: Sequence[Verdict], found: Results) -> Words:
     """What the chapter comes to, in plain words."""
     late = means_by_part(found.scores, "augment")["late"]
-    change = (late - late[_base(late)]).drop(_base(late))
+    base = _base(late.index)
+    change = (late - late[base]).drop(base)
     told = "; ".join(f"{AUGMENTATIONS[name]} {value:+z.2f}" for name, value in change.items())
     epochs = count_words(int(found.history["epoch"].max()), "epoch")
     return Words(
@@ -104,28 +106,24 @@ def _fitting(found: Results) -> str:
 
     Empty without one of the three groups, or where runs have not kept their training accuracy.
     """
-    table = means_by_part(found.scores, "augment").reindex(columns=list(RAISED))
+    table = means_by_part(found.scores, "augment")
     if not {"none", "crop", "cutmix"} <= set(table.index) or "train_accuracy" not in found.summary:
         return ""
     none, crop, cutmix = (table.loc[name] for name in ("none", "crop", "cutmix"))
     own = found.summary.groupby("augment")["train_accuracy"].mean()
     words = (
         " How well a network fits its images may matter too, beside what moves in them. CutMix "
-        f"moves nothing, and changes the middle, late and final parts by {_told(cutmix - none)}. "
-        "Of the images that they were trained on, networks recognise "
-        f"{number(own['none'], 3)} without augmentation, {number(own['cutmix'], 3)} with CutMix "
-        f"and {number(own['crop'], 3)} with random crops."
+        "moves nothing, and changes the middle, late and final parts by "
+        f"{signed(cutmix - none, RAISED)}. Of the images that they were trained on, "
+        f"networks recognise {number(own['none'], 3)} without augmentation, "
+        f"{number(own['cutmix'], 3)} with CutMix and {number(own['crop'], 3)} with random crops."
     )
     if abs(own["crop"] - own["cutmix"]) < SAME_FIT:
         words += (
             " With crops and with CutMix they fit equally well, so what crops add to CutMix in "
-            f"these parts, {_told(crop - cutmix)}, is probably not a matter of the fit."
+            f"these parts, {signed(crop - cutmix, RAISED)}, is probably not a matter of the fit."
         )
     return f"{words} [Chapter 11](11-learned.ipynb) follows such networks along training."
-
-
-def _told(changes: pd.Series) -> str:
-    return ", ".join(f"{value:+z.2f}" for value in changes)
 
 
 def zigzag(found: Results) -> Words:
@@ -140,7 +138,7 @@ def zigzag(found: Results) -> Words:
     # (augmentation, stride, whole or not) -> mean over runs, layers and shifts
     means = rows.groupby(["augment", "stride", "whole"], sort=False)["score"].mean()
     names = list(dict.fromkeys(rows["augment"]))
-    base = "none" if "none" in names else names[0]
+    base = _base(names)
     both = means[base].unstack("whole").reindex(columns=[True, False]).dropna()
     told = [
         f"with stride {stride:g} the score is {number(of[True])} for shifts by whole cells and "
